@@ -1,0 +1,134 @@
+import numpy as np
+import pytest
+
+from vcs_demo.catalog import available, load_ranker, minilm_path
+from vcs_demo.rankers import (
+    BM25Ranker,
+    DenseRanker,
+    FusionRanker,
+    PassageIndex,
+    Ranker,
+    RankerError,
+    worst_ranks,
+)
+
+PASSAGES = ["Thuốc trị đau đầu.", "Uống nước khi sốt.", "Bệnh gan ở trẻ em là gì?", "Da và mắt."]
+
+
+class Fixed(Ranker):
+    """Scores that were written down."""
+
+    def __init__(self, name, scores):
+        self.name, self.fingerprint, self._scores = name, name, np.array([scores], dtype=np.float32)
+
+    def index(self, passages, progress=None):
+        scores = self._scores
+
+        class Index(PassageIndex):
+            def score(self, queries):
+                return np.repeat(scores, len(queries), axis=0)
+
+        return Index()
+
+
+def test_bm25_finds_syllables_whatever_case_and_unicode_form():
+    import unicodedata
+
+    index = BM25Ranker().index(PASSAGES)
+    for query in ("BỆNH GAN", unicodedata.normalize("NFD", "bệnh gan")):
+        assert index.score([query])[0].argmax() == 2
+    assert index.score(["benh gan"])[0][2] < index.score(["bệnh gan"])[0][2]  # diacritics count
+
+
+def test_bm25_gives_zero_where_nothing_is_shared_and_takes_empty_input():
+    index = BM25Ranker().index(PASSAGES)
+    assert not index.score(["xyz", "", "?"]).any()
+    assert BM25Ranker().index(["", "!"]).score(["thuốc"]).shape == (1, 2)
+    assert BM25Ranker().index([]).score(["thuốc"]).shape == (1, 0)
+
+
+def test_an_embedding_does_not_depend_on_the_padding_of_its_batch(tiny_model_dir):
+    ranker = DenseRanker("tiny", tiny_model_dir)
+    alone = ranker.encode([PASSAGES[0]])[0]
+    padded = ranker.encode([PASSAGES[0], "thuốc đau đầu " * 20])[0]
+    np.testing.assert_allclose(alone, padded, atol=1e-6)
+
+
+def test_the_real_minilm_does_not_depend_on_padding_and_strips_tone_marks():
+    ranker = load_ranker("minilm")
+    long = "Uống đủ nước mỗi ngày giúp cơ thể khỏe mạnh. " * 12
+    alone, padded = ranker.encode([PASSAGES[1]])[0], ranker.encode([PASSAGES[1], long])[0]
+    np.testing.assert_allclose(alone, padded, atol=1e-5)
+    ma = ranker.encode(["ma", "má", "mà", "mả", "mã", "mạ"])
+    np.testing.assert_allclose(ma @ ma.T, 1, atol=1e-5)
+    # Equal vectors make equal scores, so the tie is seen as one.
+    assert len(set(ranker.index(["ma", "má", "mà"]).score(["mạ"])[0])) == 1
+
+
+def test_a_dense_ranker_uses_the_models_own_prompts(tiny_model_dir):
+    ranker = DenseRanker("tiny", tiny_model_dir)
+    query, document = ranker.encode(["đau đầu"], query=True), ranker.encode(["đau đầu"])
+    assert not np.allclose(query, document, atol=1e-4)
+    np.testing.assert_allclose(query, ranker.encode(["thuốc đau đầu"]), atol=1e-6)
+
+
+def test_vectors_are_kept_on_disk_and_made_anew_when_broken(tiny_model_dir, own_data_dir):
+    ranker = DenseRanker("tiny", tiny_model_dir)
+    passages = [f"thuốc số {i} trị ho" for i in range(70)]
+    first = ranker.index(passages).score(["ho"])
+    (file,) = (own_data_dir / "vectors").glob("*.npy")
+    seen = []
+    ranker.index(passages, lambda done, total: seen.append(done))
+    assert not seen  # nothing was encoded again
+    file.write_bytes(b"broken")
+    np.testing.assert_array_equal(ranker.index(passages).score(["ho"]), first)
+
+
+def test_fusion_is_the_sum_of_reciprocal_ranks_and_ties_share_the_worst():
+    fused = FusionRanker(Fixed("a", [3, 2, 1]), Fixed("b", [1, 5, 5])).index(PASSAGES[:3]).score(["q"])
+    expected = [1 / 61 + 1 / 63, 1 / 62 + 1 / 62, 1 / 63 + 1 / 62]
+    np.testing.assert_allclose(fused[0], expected, rtol=1e-6)
+    assert worst_ranks(np.array([[1.0, 5.0, 5.0]])).tolist() == [[3, 2, 2]]
+
+
+def test_bm25_adds_nothing_to_a_fusion_where_no_word_is_shared():
+    fused = FusionRanker(BM25Ranker(), Fixed("b", [4, 3, 2, 1])).index(PASSAGES).score(["xyz"])
+    np.testing.assert_allclose(fused[0], [1 / 61, 1 / 62, 1 / 63, 1 / 64], rtol=1e-6)
+
+
+def test_names_lead_to_rankers(tiny_model_dir, own_data_dir):
+    import shutil
+
+    assert {"bm25", "minilm"} <= set(available())
+    assert load_ranker("bm25+minilm").name == "bm25+minilm"
+    assert load_ranker(str(tiny_model_dir)).name == "model"
+    shutil.copytree(tiny_model_dir, own_data_dir / "models" / "cua-toi")
+    shutil.copytree(tiny_model_dir, own_data_dir / "models" / "half.partial")
+    assert available()[-1] == "cua-toi"
+    assert load_ranker("cua-toi", allow_paths=False).name == "cua-toi"
+
+
+@pytest.mark.parametrize("name", ["gpt", "a+b+c", "../etc", "", "bm25+", "half.partial"])
+def test_an_unknown_ranker_is_one_sentence_with_the_valid_ones(name):
+    with pytest.raises(RankerError, match="bm25, minilm"):
+        load_ranker(name, allow_paths=False)
+
+
+def test_a_visitor_cannot_name_a_directory(tiny_model_dir):
+    for name in (str(tiny_model_dir), f"bm25+{tiny_model_dir}"):
+        with pytest.raises(RankerError):
+            load_ranker(name, allow_paths=False)
+
+
+def test_weights_with_another_hash_are_refused(monkeypatch):
+    monkeypatch.setattr("vcs_demo.catalog.MINILM_SHA256", "0" * 64)
+    with pytest.raises(RankerError, match="not loaded"):
+        minilm_path()
+
+
+def test_a_folder_that_is_no_model_is_one_sentence(tmp_path):
+    with pytest.raises(RankerError, match="not a SentenceTransformer directory"):
+        load_ranker(str(tmp_path))
+    (tmp_path / "modules.json").write_text("[{", "utf-8")
+    with pytest.raises(RankerError, match="cannot be loaded"):
+        _ = load_ranker(str(tmp_path)).model

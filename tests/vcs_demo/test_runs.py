@@ -1,0 +1,106 @@
+import json
+
+import pytest
+
+from vcs_demo.__main__ import main
+from vcs_demo.errors import UserError
+from vcs_demo.rankers import BM25Ranker, DenseRanker
+from vcs_demo.runs import evaluate, evaluate_kept, kept_runs, read_run, training_hashes
+from vcs_demo.tasks import reranking_task, retrieval_task
+from vcs_demo.text import content_hash
+
+
+@pytest.fixture
+def task():
+    rows = [
+        {"question": "Thuốc trị đau đầu là gì?", "context": "Thuốc này trị đau đầu cho người lớn."},
+        {"question": "Khi sốt nên làm gì?", "context": "Uống nước và nghỉ ngơi khi sốt."},
+        {"question": "Gan ở đâu?", "context": "Lá gan nằm bên phải, dưới cơ hoành."},
+    ]
+    return retrieval_task("vimedretrieve", "here", "test", rows)
+
+
+def test_a_run_says_what_it_is_and_has_an_interval_for_every_metric(task):
+    run = evaluate(task, BM25Ranker())
+    assert run.metrics["accuracy@1"] == 1.0 and run.metrics["accuracy@1 (paper)"] == 0.0
+    assert run.intervals.keys() == run.metrics.keys() == run.per_query.keys()
+    assert {"task", "ranker", "source", "queries", "metrics"} <= run.as_json().keys()
+    assert all(len(passages) == 3 for passages in run.ranking.values())
+
+
+def test_a_kept_run_is_reused_when_nothing_changed_and_never_when_something_did(task):
+    first = evaluate_kept(task, BM25Ranker())
+    (folder,) = (p.parent for p in kept_folders())
+    assert read_run(folder) == first
+    assert evaluate_kept(task, BM25Ranker()) == first
+    rows = [{"question": "Gan ở đâu?", "context": "Gan nằm bên phải."}]
+    evaluate_kept(retrieval_task("vimedretrieve", "here", "test", rows), BM25Ranker())
+    assert len(kept_runs()) == 2
+
+
+def kept_folders():
+    from vcs_demo.settings import runs_dir
+
+    return list(runs_dir().glob("*/run.json"))
+
+
+def test_a_broken_run_is_evaluated_anew(task):
+    first = evaluate_kept(task, BM25Ranker())
+    (path,) = kept_folders()
+    path.write_text("{", "utf-8")
+    assert kept_runs() == []
+    assert evaluate_kept(task, BM25Ranker()).metrics == first.metrics
+
+
+def test_a_cancelled_evaluation_leaves_nothing(task):
+    def cancel(done, total):
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        evaluate_kept(task, BM25Ranker(), progress=cancel)
+    assert kept_folders() == []
+
+
+def test_queries_that_were_trained_on_are_left_out_and_counted(task, tiny_model_dir, tmp_path):
+    import shutil
+
+    trained = tmp_path / "trained"
+    shutil.copytree(tiny_model_dir, trained)
+    ranker = DenseRanker("trained", trained)
+    assert training_hashes(ranker) == frozenset()
+    (trained / "training_queries.txt").write_text(content_hash("  gan Ở đâu? ") + "\n", "utf-8")
+    run = evaluate(task, ranker)
+    assert (run.queries, run.skipped) == (2, 1)
+    hashes = [content_hash(text) for text in task.queries.values()]
+    (trained / "training_queries.txt").write_text("\n".join(hashes[:2]), "utf-8")
+    with pytest.raises(UserError, match="trained on 2 of the 3 queries"):
+        evaluate(task, ranker)
+
+
+def test_reranking_scores_each_querys_own_candidates_only():
+    rows = [
+        {"anchor": "Trời mưa to.", "pos": ["Mưa to."], "neg": ["Trời nắng."]},
+        {"anchor": "Trời nắng gắt.", "pos": ["Nắng gắt."], "neg": ["Mưa to."]},
+    ]
+    run = evaluate(reranking_task("virerank", "here", rows), BM25Ranker())
+    assert run.metrics["map"] == 1.0
+    assert [len(passages) for passages in run.ranking.values()] == [2, 2]
+
+
+def test_the_command_writes_the_list_that_others_rely_on(tmp_path, capsys):
+    out = tmp_path / "out.json"
+    assert main(["evaluate", "--task", "virerank", "--ranker", "bm25", "--json", str(out)]) == 0
+    (result,) = json.loads(out.read_text("utf-8"))
+    assert (result["task"], result["ranker"], result["source"]) == ("virerank", "bm25", "mini")
+    assert result["queries"] >= 120 and 0 < result["metrics"]["map"] < 1
+    assert "| virerank | mini | test | bm25 |" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--ranker", "gpt"], ["--ranker", "bm25", "--task", "x"], ["--ranker", "bm25", "--source", "x"]],
+)
+def test_bad_input_is_one_line_and_exit_code_1(arguments, capsys):
+    assert main(["evaluate", *arguments]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("error: ") and error.count("\n") == 1

@@ -1,0 +1,139 @@
+import json
+
+import pandas as pd
+import pytest
+
+from vcs_demo.errors import UserError
+from vcs_demo.sources import SourceError
+from vcs_demo.tasks import TaskError, load_task, reranking_task, retrieval_task, windows
+
+CONTEXT = "Nên uống nước ấm khi bị ho. " * 30
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A source folder with one split of one subset in Parquet."""
+    path = tmp_path / "source" / "tmnam20" / "ViMedAQA" / "drug"
+    path.mkdir(parents=True)
+    rows = [{"question": "Khi ho nên uống gì?", "context": CONTEXT}, {"question": "Vì sao?", "context": "  "}]
+    pd.DataFrame(rows).to_parquet(path / "test.parquet")
+    return tmp_path / "source"
+
+
+def test_windows_are_96_words_starting_64_after_the_last(monkeypatch):
+    monkeypatch.setattr("pyvi.ViTokenizer.tokenize", lambda text: text)
+    words = [f"từ{i}" for i in range(128)]
+    first, second, last = windows(" ".join(words))
+    assert first.split() == words[:96]
+    assert second.split() == words[64:]
+    assert last == ""  # 128 // 64 + 1 windows: the authors' empty one
+
+
+def test_windows_turn_the_segmenters_underscores_back():
+    assert windows("bệnh viện đa khoa") == ["bệnh viện đa khoa"]
+
+
+def test_empty_windows_and_contexts_are_dropped_and_counted(monkeypatch):
+    monkeypatch.setattr("pyvi.ViTokenizer.tokenize", lambda text: text)
+    rows = [
+        {"question": "Hỏi một?", "context": "từ " * 64},
+        {"question": "Hỏi hai?", "context": ""},
+        {"question": None, "context": "có"},
+    ]
+    task = retrieval_task("vimedretrieve", "here", "test", rows)
+    assert task.notes["windows"] == 2 and task.notes["empty_windows"] == 1
+    assert task.notes["empty_contexts"] == 1 and task.notes["empty_questions"] == 1
+    assert len(task.passages) == 1
+
+
+def test_every_window_of_the_context_is_relevant_and_so_is_a_twin_of_it(monkeypatch):
+    monkeypatch.setattr("pyvi.ViTokenizer.tokenize", lambda text: text)
+    shared = " ".join(f"a{i}" for i in range(64))
+    tail = " ".join(f"b{i}" for i in range(32))
+    rows = [
+        {"question": "Hỏi một?", "context": f"{shared} {tail}"},
+        {"question": "Hỏi hai?", "context": tail},
+    ]
+    task = retrieval_task("vimedretrieve", "here", "test", rows)
+    one, two = task.qrels.values()
+    assert len(one) == 3  # two windows of its own, and the other context's window with the same text
+    assert len(two) == 2
+
+
+def test_reranking_drops_and_counts_groups_that_cannot_be_ranked():
+    rows = [
+        {"anchor": "Trời mưa.", "pos": ["Có mưa."], "neg": ["Trời nắng.", "Có mưa."]},
+        {"anchor": "Trời gió.", "pos": [], "neg": ["Trời lặng."]},
+    ]
+    task = reranking_task("virerank", "here", rows)
+    assert task.notes["dropped_groups"] == 1
+    (candidates,) = task.candidates.values()
+    assert len(candidates) == 2  # the positive that was also a negative is a positive
+
+
+def test_a_folder_source_is_read_as_parquet_or_jsonl_and_parts_make_the_whole(folder):
+    task = load_task("vimedretrieve/drug", str(folder))
+    assert list(task.queries.values()) == ["Khi ho nên uống gì?"]
+    assert load_task("vimedretrieve", str(folder)).passages == task.passages
+    drug = folder / "tmnam20" / "ViMedAQA" / "drug"
+    rows = pd.read_parquet(drug / "test.parquet").to_dict("records")
+    (drug / "train.jsonl").write_text("\n".join(json.dumps(row) for row in rows), "utf-8")
+    assert load_task("vimedretrieve/drug", str(folder), "train").passages == task.passages
+
+
+def test_text_is_nfc_whatever_the_file_holds(tmp_path):
+    import unicodedata
+
+    path = tmp_path / "ContextSearchLM" / "ViGLUE-R"
+    path.mkdir(parents=True)
+    row = {"anchor": unicodedata.normalize("NFD", "Bệnh gì?"), "pos": ["Ốm."], "neg": ["Khỏe."]}
+    (path / "qnli_r.jsonl").write_text(json.dumps(row), "utf-8")
+    assert list(load_task("qnli-r", str(tmp_path)).queries.values()) == ["Bệnh gì?"]
+
+
+@pytest.mark.parametrize(
+    ("name", "split", "words"),
+    [("vimed", "test", "'vimed'"), ("virerank", "train", "'train'"), ("vimedretrieve", "dev", "'dev'")],
+)
+def test_an_unknown_task_or_split_is_one_sentence_with_the_valid_ones(name, split, words):
+    with pytest.raises(TaskError, match=words) as caught:
+        load_task(name, "mini", split)
+    valid = {"vimed": "virerank", "train": "test", "dev": "validation"}[words.strip("'")]
+    assert valid in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_folder_without_the_file_says_what_it_has(folder):
+    with pytest.raises(SourceError, match="disease/test.parquet.*it has tmnam20/ViMedAQA/drug/test.parquet"):
+        load_task("vimedretrieve/disease", str(folder))
+    with pytest.raises(SourceError, match="'no-such-folder' is not a folder"):
+        load_task("virerank", "no-such-folder")
+
+
+def test_a_missing_column_is_named_with_those_there(folder):
+    drug = folder / "tmnam20" / "ViMedAQA" / "drug"
+    pd.DataFrame([{"cau_hoi": "Gì?", "context": "Có."}]).to_parquet(drug / "validation.parquet")
+    with pytest.raises(SourceError, match="no column 'question'; it has 'cau_hoi', 'context'"):
+        load_task("vimedretrieve/drug", str(folder), "validation")
+
+
+def test_a_broken_file_is_one_sentence(folder):
+    drug = folder / "tmnam20" / "ViMedAQA" / "drug"
+    (drug / "validation.parquet").write_bytes(b"PAR1 and no more")
+    (drug / "train.jsonl").write_text('{"question": "Gì?", "context"', "utf-8")
+    for split in ("validation", "train"):
+        with pytest.raises(SourceError, match="cannot be read as") as caught:
+            load_task("vimedretrieve/drug", str(folder), split)
+        assert "\n" not in str(caught.value)
+
+
+def test_a_hub_that_cannot_be_reached_is_one_sentence():
+    with pytest.raises(UserError, match="could not be had from the hub") as caught:
+        load_task("virerank", "hub")
+    assert "\n" not in str(caught.value) and "HF_HUB_OFFLINE" in str(caught.value)
+
+
+def test_the_fingerprint_follows_the_content():
+    rows = [{"anchor": "Trời mưa.", "pos": ["Có mưa."], "neg": ["Trời nắng."]}]
+    one, same = reranking_task("virerank", "a", rows), reranking_task("virerank", "b", rows)
+    rows[0]["neg"] = ["Trời râm."]
+    assert one.fingerprint == same.fingerprint != reranking_task("virerank", "a", rows).fingerprint

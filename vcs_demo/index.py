@@ -1,0 +1,48 @@
+"""Passage vectors, encoded once and kept on disk; search over them is exact, in process."""
+
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from hashlib import sha256
+
+import numpy as np
+
+from vcs_demo.settings import data_dir
+
+KEPT_FILES = 32  # the oldest are deleted beyond that: 32 × 7 MB for the whole of ViMedRetrieve's test split
+
+
+def kept_vectors(
+    fingerprint: str, passages: Sequence[str], encode: Callable[[Sequence[str]], np.ndarray]
+) -> np.ndarray:
+    """Return the passages' vectors from disk if this model encoded just these texts before, else encode them.
+
+    Args:
+        fingerprint: of the model.
+        passages: the texts.
+        encode: texts → float32 vectors of shape (n, dimensions).
+
+    Returns:
+        float32 of shape (n_passages, dimensions).
+    """
+    digest = sha256(fingerprint.encode())
+    for passage in passages:
+        digest.update(b"\0" + passage.encode())
+    folder = data_dir() / "vectors"
+    path = folder / f"{digest.hexdigest()[:24]}.npy"
+    try:
+        vectors = np.load(path, allow_pickle=False)
+        if len(vectors) == len(passages):
+            os.utime(path)
+            return vectors
+    except (OSError, ValueError):  # not there, or not whole
+        pass
+    vectors = encode(passages)
+    folder.mkdir(exist_ok=True)
+    handle, temporary = tempfile.mkstemp(suffix=".tmp", dir=folder)
+    with os.fdopen(handle, "wb") as file:
+        np.save(file, vectors, allow_pickle=False)
+    os.replace(temporary, path)
+    for old in sorted(folder.glob("*.npy"), key=lambda p: p.stat().st_mtime)[:-KEPT_FILES]:
+        old.unlink(missing_ok=True)
+    return vectors

@@ -1,0 +1,30 @@
+"""Where things are kept: one data directory, from $VCS_DATA_DIR (default ./data)."""
+
+import os
+from pathlib import Path
+
+
+def data_dir() -> Path:
+    """Return the data directory, created if it is not there."""
+    path = Path(os.environ.get("VCS_DATA_DIR") or "data").resolve()
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def database_path() -> Path:
+    """Return the path of the label database (the file may not exist yet)."""
+    return data_dir() / "labels.db"
+
+
+def models_dir() -> Path:
+    """Return the folder of retrained models; each sub-folder is a ranker by its own name."""
+    path = data_dir() / "models"
+    path.mkdir(exist_ok=True)
+    return path
+
+
+def runs_dir() -> Path:
+    """Return the folder of evaluated runs."""
+    path = data_dir() / "runs"
+    path.mkdir(exist_ok=True)
+    return path

@@ -1,0 +1,135 @@
+"""Where a task's rows come from: the hub, a folder laid out like the hub, or the embedded miniature.
+
+All three go through `datasets`. A folder mirrors the hub: `DIR/<owner>/<data set>/<config>/<split>.parquet`
+(or `.jsonl`; no `<config>` level where the data set has a single one).
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from vcs_demo.errors import UserError, quoted
+
+MINIATURE = Path(__file__).parent / "miniature"
+HUB_TIMEOUT = 8.0  # seconds
+_SUFFIXES = {".parquet": "parquet", ".jsonl": "json"}
+
+
+class SourceError(UserError):
+    """A task's rows cannot be had from the source as asked."""
+
+
+def is_hub(source: str) -> bool:
+    """Tell whether the source is the Hugging Face hub."""
+    return source == "hub"
+
+
+def source_label(source: str) -> str:
+    """Name a source for a table or a file: `mini`, `hub`, or the folder's own name (never its full path)."""
+    return source if source in ("mini", "hub") else Path(source).resolve().name
+
+
+def read_rows(
+    source: str,
+    dataset: str,
+    config: str | None,
+    split: str,
+    columns: Sequence[str],
+    parts: Sequence[str] = (),
+) -> list[dict]:
+    """Read one split of a data set as a list of rows.
+
+    Args:
+        source: `mini`, `hub` or a folder.
+        dataset: the hub's id, such as `tmnam20/ViMedAQA`.
+        config: the data set's configuration, or None where it has a single one.
+        split: the split's name.
+        columns: columns that must be there; others are kept too.
+        parts: configurations whose concatenation stands for `config` where a folder has no file for it.
+
+    Raises:
+        SourceError: no such folder, file, configuration or column; a broken file; the hub out of reach.
+    """
+    if is_hub(source):
+        tables = [_from_hub(dataset, config, split)]
+    else:
+        root = MINIATURE if source == "mini" else Path(source).expanduser()
+        if not root.is_dir():
+            raise SourceError(
+                f"The source {quoted(source)} is not a folder; give 'mini', 'hub' or a folder that holds {dataset}/."
+            )
+        tables = [_from_file(path) for path in _files(root, source, dataset, config, split, parts)]
+    rows = []
+    for name, table in tables:
+        missing = [column for column in columns if column not in table.column_names]
+        if missing:
+            raise SourceError(
+                f"{name} has no column {', '.join(map(quoted, missing))}; "
+                f"it has {', '.join(map(quoted, table.column_names))}."
+            )
+        rows.extend(table.to_list())
+    return rows
+
+
+def _files(
+    root: Path, source: str, dataset: str, config: str | None, split: str, parts: Sequence[str]
+) -> list[Path]:
+    base = root / dataset
+    whole = _first_file(base / config if config else base, split)
+    if whole:
+        return [whole]
+    found = [path for part in parts if (path := _first_file(base / part, split))]
+    if found:
+        return found
+    folder = f"{dataset}/{config}" if config else dataset
+    here = sorted(str(p.relative_to(root)) for p in root.rglob("*") if p.suffix in _SUFFIXES)
+    shown = ", ".join(here[:8]) + (" …" if len(here) > 8 else "")
+    raise SourceError(
+        f"The source {quoted(source)} has no {folder}/{split}.parquet (or .jsonl); "
+        + (f"it has {shown}." if here else "it holds no .parquet or .jsonl file at all.")
+    )
+
+
+def _first_file(folder: Path, split: str) -> Path | None:
+    return next((path for suffix in _SUFFIXES if (path := folder / f"{split}{suffix}").is_file()), None)
+
+
+def _from_file(path: Path) -> tuple[str, "datasets.Dataset"]:  # noqa: F821
+    import datasets
+
+    datasets.disable_progress_bars()
+    name = "/".join(path.parts[-3:])
+    reader = datasets.Dataset.from_parquet if path.suffix == ".parquet" else datasets.Dataset.from_json
+    try:
+        return name, reader(str(path), keep_in_memory=True, cache_dir=str(_cache()))
+    except Exception as error:  # pyarrow and datasets raise many kinds for a broken file
+        raise SourceError(f"{name} cannot be read as {_SUFFIXES[path.suffix]}: {_reason(error)}.") from error
+
+
+def _from_hub(dataset: str, config: str | None, split: str) -> tuple[str, "datasets.Dataset"]:  # noqa: F821
+    import datasets
+    from huggingface_hub import HfApi, constants
+
+    name = f"{dataset}{f' ({config})' if config else ''}, split {split},"
+    try:
+        if not constants.is_offline_mode():
+            # The client retries for half a minute when it cannot connect; this one question says so in seconds.
+            HfApi().dataset_info(dataset, timeout=HUB_TIMEOUT)
+        return name, datasets.load_dataset(dataset, config, split=split)
+    except Exception as error:  # the client's many network, 404 and format errors
+        raise SourceError(
+            f"{name} could not be had from the hub: {_reason(error)}. Check the name and the network, "
+            "set HF_HUB_OFFLINE=1 to use an earlier download, or give a folder or 'mini' as the source."
+        ) from error
+
+
+def _cache() -> Path:
+    from vcs_demo.settings import data_dir
+
+    return data_dir() / "cache"
+
+
+def _reason(error: BaseException) -> str:
+    while error.__cause__ is not None:
+        error = error.__cause__
+    text = " ".join(str(error).split()) or type(error).__name__
+    return (text if len(text) <= 200 else text[:199] + "…").rstrip(".")

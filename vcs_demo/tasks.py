@@ -1,0 +1,199 @@
+"""The tasks of VCS: queries, passages and what is relevant, as the paper builds them."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from vcs_demo.errors import UserError, quoted
+from vcs_demo.sources import read_rows, source_label
+from vcs_demo.text import content_hash, nfc
+
+WINDOW_WORDS, WINDOW_STRIDE = 96, 64  # the paper's windows: 96 words, each starting 64 after the last
+VIMED_SUBSETS = ("drug", "medicine", "disease", "body-part")
+RETRIEVAL_SPLITS = ("train", "validation", "test")
+
+_VIMED = "tmnam20/ViMedAQA"
+_RERANKING = {
+    "virerank": ("ContextSearchLM/ViNLI_reranking", "test"),
+    "mnli-r": ("ContextSearchLM/ViGLUE-R", "mnli_r"),
+    "qnli-r": ("ContextSearchLM/ViGLUE-R", "qnli_r"),
+}
+MAIN_TASKS = ("vimedretrieve", *_RERANKING)
+TASK_NAMES = ("vimedretrieve", *(f"vimedretrieve/{s}" for s in VIMED_SUBSETS), *_RERANKING)
+
+
+class TaskError(UserError):
+    """An unknown task or split, or rows of which no task can be made."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """Queries, passages and relevance judgements of one split of one source.
+
+    Attributes:
+        name: the task's name, one of `TASK_NAMES`.
+        source: `mini`, `hub` or the folder's name.
+        split: `train`, `validation` or `test`.
+        queries: query id → text, without any prefix (a ranker adds its own prompt).
+        passages: passage id → text.
+        qrels: query id → ids of its relevant passages, never empty.
+        notes: what was counted while building (rows, windows, empty windows dropped, …).
+        fingerprint: sha256 (16 hex) of all of the above but the notes.
+    """
+
+    name: str
+    source: str
+    split: str
+    queries: dict[str, str]
+    passages: dict[str, str]
+    qrels: dict[str, frozenset[str]]
+    notes: dict[str, int] = field(default_factory=dict, compare=False)
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash the content, so that a run is reused only when nothing changed."""
+        content = [self.queries, self.passages, {q: sorted(ids) for q, ids in self.qrels.items()}]
+        content.append({q: list(ids) for q, ids in getattr(self, "candidates", {}).items()})
+        return hashlib.sha256(json.dumps(content, ensure_ascii=False).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class RetrievalTask(Task):
+    """Every query searches all passages."""
+
+
+@dataclass(frozen=True)
+class RerankingTask(Task):
+    """Every query orders its own candidates (query id → passage ids)."""
+
+    candidates: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+def windows(context: str) -> list[str]:
+    """Cut a context into the paper's windows: word-segmented by pyvi, 96 words each, starting 64 apart.
+
+    A context of n words gives n // 64 + 1 windows, so the last one can be short or empty (the authors' code
+    keeps the empty ones). The segmenter's underscores are turned back into spaces.
+    """
+    from pyvi import ViTokenizer
+
+    words = ViTokenizer.tokenize(context).split()
+    starts = range(0, len(words) // WINDOW_STRIDE * WINDOW_STRIDE + 1, WINDOW_STRIDE)
+    return [" ".join(words[start : start + WINDOW_WORDS]).replace("_", " ") for start in starts]
+
+
+def load_task(name: str, source: str = "mini", split: str = "test") -> Task:
+    """Load a task by name from a source; the result is kept in memory and must not be changed.
+
+    Raises:
+        TaskError: unknown task or split, or no usable row.
+        SourceError: the rows cannot be read.
+    """
+    if name not in TASK_NAMES:
+        raise TaskError(f"There is no task {quoted(name)}; the tasks are {', '.join(TASK_NAMES)}.")
+    valid = ("test",) if name in _RERANKING else RETRIEVAL_SPLITS
+    if split not in valid:
+        raise TaskError(f"The task {name} has no split {quoted(split)}; it has {', '.join(valid)}.")
+    return _load(name, source, split)
+
+
+@lru_cache(maxsize=16)
+def _load(name: str, source: str, split: str) -> Task:
+    if name in _RERANKING:
+        dataset, file = _RERANKING[name]
+        rows = read_rows(source, dataset, None, file, ("anchor", "pos", "neg"))
+        return reranking_task(name, source_label(source), rows)
+    config = name.partition("/")[2] or "all"
+    parts = VIMED_SUBSETS if config == "all" else ()
+    rows = read_rows(source, _VIMED, config, split, ("question", "context"), parts)
+    return retrieval_task(name, source_label(source), split, rows)
+
+
+def retrieval_task(name: str, source: str, split: str, rows: Iterable[dict]) -> RetrievalTask:
+    """Build ViMedRetrieve out of rows with `question` and `context`: every window of the context is relevant.
+
+    A passage whose text equals a relevant window counts as relevant too; a question asked of several contexts
+    is one query.
+    """
+    by_context: dict[str, list[str]] = {}
+    count = {
+        "rows": 0,
+        "empty_contexts": 0,
+        "empty_questions": 0,
+        "contexts": 0,
+        "windows": 0,
+        "empty_windows": 0,
+    }
+    for row in rows:
+        count["rows"] += 1
+        question, context = nfc(str(row["question"] or "")).strip(), nfc(str(row["context"] or "")).strip()
+        if not context:
+            count["empty_contexts"] += 1
+        elif not question:
+            count["empty_questions"] += 1
+        else:
+            by_context.setdefault(context, []).append(question)
+    count["contexts"] = len(by_context)
+    queries: dict[str, str] = {}
+    passages: dict[str, str] = {}
+    relevant: dict[str, set[str]] = {}
+    same_text: dict[str, set[str]] = {}
+    for context, questions in by_context.items():
+        own = {}
+        for number, window in enumerate(windows(context)):
+            count["windows"] += 1
+            if window.strip():
+                own[f"c{content_hash(context)[:12]}-{number}"] = window
+            else:
+                count["empty_windows"] += 1
+        for passage_id, window in own.items():
+            same_text.setdefault(window, set()).add(passage_id)
+        passages |= own
+        for question in questions:
+            query_id = f"q{content_hash(question)[:12]}"
+            queries[query_id] = question
+            relevant.setdefault(query_id, set()).update(own)
+    if not queries:
+        raise TaskError(f"No row of {name} ({source}, {split}) has both a question and a context.")
+    qrels = {
+        q: frozenset(twin for passage_id in ids for twin in same_text[passages[passage_id]])
+        for q, ids in relevant.items()
+    }
+    return RetrievalTask(name, source, split, queries, passages, qrels, count)
+
+
+def reranking_task(name: str, source: str, rows: Iterable[dict]) -> RerankingTask:
+    """Build a reranking task out of rows with `anchor: str`, `pos: list[str]`, `neg: list[str]`.
+
+    Groups without a positive or without a negative cannot be ranked and are dropped, counted in the notes.
+    """
+    queries: dict[str, str] = {}
+    passages: dict[str, str] = {}
+    qrels: dict[str, frozenset[str]] = {}
+    candidates: dict[str, tuple[str, ...]] = {}
+    count = {"rows": 0, "dropped_groups": 0}
+    for number, row in enumerate(rows):
+        count["rows"] += 1
+        anchor = nfc(str(row["anchor"] or "")).strip()
+        positive, negative = _texts(row["pos"]), _texts(row["neg"])
+        negative = {key: text for key, text in negative.items() if key not in positive}
+        if not (anchor and positive and negative):
+            count["dropped_groups"] += 1
+            continue
+        query_id = f"a{number:05d}"
+        queries[query_id] = anchor
+        passages |= positive | negative
+        qrels[query_id] = frozenset(positive)
+        # By id, not positives first: a ranker that ties everything must not look good by the file's order.
+        candidates[query_id] = tuple(sorted(positive | negative))
+    if not queries:
+        raise TaskError(f"No row of {name} ({source}) has an anchor, a positive and a negative.")
+    return RerankingTask(name, source, "test", queries, passages, qrels, count, candidates)
+
+
+def _texts(value: object) -> dict[str, str]:
+    items = [value] if isinstance(value, str) else list(value or ())
+    texts = (nfc(str(item or "")).strip() for item in items)
+    return {f"p{content_hash(text)[:12]}": text for text in texts if text}
