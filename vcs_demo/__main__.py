@@ -67,7 +67,8 @@ def _evaluate(options: argparse.Namespace) -> int:
         sys.stderr.write(f"{name}: {len(task.queries)} queries, {len(task.passages)} passages ({notes})\n")
         for ranker in rankers:
             runs.append(evaluate_kept(task, ranker, progress=_bar(f"{name} {ranker.name}")))
-            sys.stderr.write("\r" + " " * 60 + "\r")
+            if sys.stderr.isatty():
+                sys.stderr.write("\r\033[K")
     print(_table(runs))
     if options.json:
         text = json.dumps([run.as_json() for run in runs], ensure_ascii=False, indent=1)

@@ -1,0 +1,1 @@
+"""Label mined hard negatives: mine, store, exchange, audit, back up."""

@@ -1,0 +1,231 @@
+"""The command line of the labelling side: `python -m annotations mine …`."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from vcs_demo.errors import UserError
+from vcs_demo.settings import data_dir, database_path
+
+PROBLEMS_SHOWN = 20
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command; return 0, or 1 after one clear line on standard error."""
+    options = _parser().parse_args(arguments)
+    try:
+        options.run(options)
+    except UserError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 1
+    except OSError as error:
+        sys.stderr.write(f"error: {error.filename or 'a file'}: {error.strerror or error}\n")
+        return 1
+    except KeyboardInterrupt:
+        sys.stderr.write("\ncancelled; nothing was added\n")
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m annotations", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name: str, run: Callable, about: str, example: str) -> argparse.ArgumentParser:
+        made = commands.add_parser(
+            name, help=about, description=f"{about}.", epilog=f"Example: python -m annotations {example}"
+        )
+        made.add_argument(
+            "--database", type=Path, metavar="PATH", help="default: labels.db in the data directory"
+        )
+        made.set_defaults(run=run)
+        return made
+
+    mine = command(
+        "mine",
+        _mine,
+        "Mine hard negatives to label, out of a ranker",
+        "mine --source mini --task vimedretrieve --split train --ranker bm25 --limit 200",
+    )
+    mine.add_argument("--source", default=os.environ.get("VCS_SOURCE", "mini"), help="mini, hub or a folder")
+    mine.add_argument("--task", default="vimedretrieve", help="a retrieval task (default: %(default)s)")
+    mine.add_argument("--split", default="train", help="train or validation (default: %(default)s)")
+    mine.add_argument("--ranker", default="bm25", help="name, directory or a+b (default: %(default)s)")
+    mine.add_argument("--limit", type=int, help="most candidates in all (default: no limit)")
+    mine.add_argument(
+        "--per-query", type=int, default=4, help="most candidates a query (default: %(default)s)"
+    )
+    mine.add_argument("--depth", type=int, default=50, help="ranks looked at (default: %(default)s)")
+    mine.add_argument(
+        "--margin", type=float, default=0.05, help="relative margin under the positive (default: %(default)s)"
+    )
+    mine.add_argument("--seed", type=int, default=0, help="of the queries' order (default: %(default)s)")
+
+    load = command(
+        "import",
+        _import,
+        "Import (query, positive, negative) triples to label from .jsonl, .csv or .parquet",
+        "import triples.jsonl",
+    )
+    load.add_argument("file", type=Path, help="the triples; positives and negatives may be lists")
+    load.add_argument("--task", default="imported", help="task to note with them (default: %(default)s)")
+    load.add_argument("--split", default="train", help="split to note with them (default: %(default)s)")
+    load.add_argument("--miner", default="imported", help="miner to note with them (default: %(default)s)")
+
+    save = command("export", _export, "Export what was labelled", "export labels.parquet")
+    save.add_argument("path", type=Path, help="a file, or a folder for a `datasets` data set")
+    save.add_argument("--format", help="jsonl, csv, parquet or dataset (default: by the path's ending)")
+    save.add_argument(
+        "--triples", action="store_true", help="only the hard ones, as anchor, positive, negative"
+    )
+
+    status = command("status", _status, "Show how far labelling is", "status")
+    status.add_argument("--annotator", help="also how far this one is")
+
+    audit = command(
+        "audit",
+        _audit,
+        "Estimate from a random sample how good the mined negatives are",
+        "audit --size 100 --by-miner",
+    )
+    audit.add_argument(
+        "--size", type=int, default=100, help="candidates in the sample (default: %(default)s)"
+    )
+    audit.add_argument("--seed", type=int, default=0, help="of the draw (default: %(default)s)")
+    audit.add_argument(
+        "--by-miner", action="store_true", help="stratify by miner, and show each one's shares"
+    )
+    audit.add_argument(
+        "--precision", type=float, default=0.1, help="say what ± this needs (default: %(default)s)"
+    )
+
+    backup = command("backup", _backup, "Write a snapshot of the database", "backup")
+    backup.add_argument("path", type=Path, nargs="?", help="default: backups/ in the data directory")
+
+    restore = command(
+        "restore",
+        _restore,
+        "Restore the database from a snapshot and the event log's newer events; the old one is moved aside",
+        "restore data/backups/labels-20250101T120000Z.db",
+    )
+    restore.add_argument("snapshot", type=Path, nargs="?", help="default: out of the event log alone")
+    restore.add_argument("--no-replay", action="store_true", help="leave the log's newer events out")
+    return parser
+
+
+def _mine(options: argparse.Namespace) -> None:
+    from annotations.mining import mine
+    from annotations.store import LabelStore
+    from vcs_demo.catalog import load_ranker
+    from vcs_demo.tasks import load_task
+
+    task = load_task(options.task, options.source, options.split)
+    result = mine(
+        task,
+        load_ranker(options.ranker),
+        limit=options.limit,
+        per_query=options.per_query,
+        depth=options.depth,
+        relative_margin=options.margin,
+        seed=options.seed,
+        progress=_progress if sys.stderr.isatty() else None,
+    )
+    with LabelStore(_database(options)) as store:
+        added, there = store.add_candidates(result.candidates)
+    print(result.report())
+    print(f"Added to {_database(options)}: {added}; already there: {there}.")
+
+
+def _import(options: argparse.Namespace) -> None:
+    from annotations.exchange import import_triples
+    from annotations.store import LabelStore
+
+    with LabelStore(_database(options)) as store:
+        report = import_triples(
+            store, options.file, task=options.task, split=options.split, miner=options.miner
+        )
+    print(f"{report.rows} rows read: {report.added} candidates added, {report.already_there} already there.")
+    for problem in report.problems[:PROBLEMS_SHOWN]:
+        print(f"{options.file}:{problem.line}: {problem.reason}")
+    if len(report.problems) > PROBLEMS_SHOWN:
+        print(f"… and {len(report.problems) - PROBLEMS_SHOWN} more rows left out.")
+    if report.problems and not (report.added or report.already_there):
+        raise UserError(f"No row of {options.file} could be imported.")
+
+
+def _export(options: argparse.Namespace) -> None:
+    from annotations.exchange import export
+    from annotations.store import LabelStore
+
+    with LabelStore(_database(options), read_only=True) as store:
+        rows = export(store, options.path, options.format, triples=options.triples)
+    print(f"{rows} rows written to {options.path}.")
+
+
+def _status(options: argparse.Namespace) -> None:
+    from annotations.store import LabelStore
+
+    with LabelStore(_database(options), read_only=True) as store:
+        progress, counts = store.progress(options.annotator), store.counts()
+    print(f"{_database(options)}:")
+    for name, number in progress.items():
+        print(f"  {name}: {number}")
+    print("candidates by the majority's label:")
+    for label, number in counts.items():
+        print(f"  {label}: {number}")
+
+
+def _audit(options: argparse.Namespace) -> None:
+    from annotations.audit import audit, needed
+    from annotations.store import LabelStore
+
+    enough = needed(options.precision)
+    with LabelStore(_database(options), read_only=True) as store:
+        report = audit(store, options.size, seed=options.seed, by_miner=options.by_miner)
+    print(
+        f"{len(report.sample)} of {report.candidates} candidates drawn (seed {report.seed}), "
+        f"{report.labelled} of them labelled; shares with {report.level:.0%} Wilson intervals:"
+    )
+    strata = {"all": report.shares} | (report.by_miner if options.by_miner else {})
+    for name, shares in strata.items():
+        for label, share in shares.items():
+            figures = f"{share.share:.3f} [{share.low:.3f}, {share.high:.3f}]" if share.of else "–"
+            print(f"  {name}  {label}: {share.count}/{share.of}  {figures}")
+    print(f"± {options.precision} needs at most {enough} labelled candidates.")
+
+
+def _backup(options: argparse.Namespace) -> None:
+    from annotations.backup import default_path, snapshot
+    from annotations.store import LabelStore
+
+    with LabelStore(_database(options), read_only=True) as store:
+        path = snapshot(store, options.path or default_path(data_dir() / "backups"))
+    print(f"Snapshot written to {path}.")
+
+
+def _restore(options: argparse.Namespace) -> None:
+    from annotations.backup import restore
+
+    report = restore(_database(options), options.snapshot, replay=not options.no_replay)
+    print(
+        f"{_database(options)} has {report.candidates} candidates and {report.events} events, "
+        f"{report.replayed} of them out of the event log."
+    )
+    if report.unreadable:
+        print(f"{report.unreadable} lines of the event log could not be used.")
+    if report.moved_aside:
+        print(f"The former database is {report.moved_aside}.")
+
+
+def _database(options: argparse.Namespace) -> Path:
+    return options.database or database_path()
+
+
+def _progress(done: int, total: int) -> None:
+    sys.stderr.write(f"\r{done}/{total} " + ("\n" if done >= total else ""))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,160 @@
+"""What is labelled: a query, one of its positives, and a passage that a miner took for a negative."""
+
+import hashlib
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from vcs_demo.errors import UserError, quoted
+from vcs_demo.text import content_hash, nfc
+
+LABELS = ("hard", "false_negative", "trivial", "unsure")
+MAX_TEXT = 20_000  # characters
+MAX_NAME = 300  # characters of an id, a task, a source, a split, a miner
+
+
+class BadCandidate(UserError, ValueError):
+    """A candidate with an empty or over-long text, or an id that is not the one of its texts."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A passage to judge against a query, beside the positive that the annotator is shown.
+
+    Attributes:
+        id: first 16 hex of sha256 over the content hashes of query, positive and passage (`candidate_id`).
+        query_id: the task's id of the query.
+        query: text of the query.
+        positive_id: the task's id of the annotated positive.
+        positive: text of the annotated positive.
+        passage_id: the task's id of the passage.
+        passage: the supposed negative, to be judged.
+        task: task it was mined from, such as `vimedretrieve`.
+        source: `mini`, `hub`, a folder's name, or the file it was imported from.
+        split: split it was mined from, never `test`.
+        miner: name of the ranker, or `imported`.
+        rank: rank of the passage among all passages, from 1; None when unknown.
+        score: the miner's score of the passage; None when unknown.
+        positive_score: the miner's score of the positive; None when unknown.
+    """
+
+    id: str
+    query_id: str
+    query: str
+    positive_id: str
+    positive: str
+    passage_id: str
+    passage: str
+    task: str = ""
+    source: str = ""
+    split: str = ""
+    miner: str = ""
+    rank: int | None = None
+    score: float | None = None
+    positive_score: float | None = None
+
+    @classmethod
+    def create(
+        cls,
+        *,
+        query: str,
+        positive: str,
+        passage: str,
+        query_id: str = "",
+        positive_id: str = "",
+        passage_id: str = "",
+        task: str = "",
+        source: str = "",
+        split: str = "",
+        miner: str = "",
+        rank: int | None = None,
+        score: float | None = None,
+        positive_score: float | None = None,
+    ) -> "Candidate":
+        """Make a candidate of NFC texts and plain numbers, with its id; missing ids come from the texts.
+
+        Raises:
+            BadCandidate: a text is empty or longer than `MAX_TEXT` characters, or a name than `MAX_NAME`.
+        """
+        texts = {"query": nfc(query), "positive": nfc(positive), "passage": nfc(passage)}
+        for name, text in texts.items():
+            if not text.strip():
+                raise BadCandidate(
+                    f"The {name} is empty; every candidate needs a query, a positive, a passage."
+                )
+            if len(text) > MAX_TEXT:
+                raise BadCandidate(
+                    f"The {name} has {len(text):,} characters; at most {MAX_TEXT:,} are allowed."
+                )
+        if max(map(len, (query_id, positive_id, passage_id, task, source, split, miner))) > MAX_NAME:
+            raise BadCandidate(f"An id, task, source, split or miner has over {MAX_NAME} characters.")
+        return cls(
+            id=candidate_id(**texts),
+            query_id=nfc(query_id) or f"q{content_hash(query)[:12]}",
+            positive_id=nfc(positive_id) or f"p{content_hash(positive)[:12]}",
+            passage_id=nfc(passage_id) or f"p{content_hash(passage)[:12]}",
+            task=nfc(task),
+            source=nfc(source),
+            split=nfc(split),
+            miner=nfc(miner),
+            rank=None if rank is None else int(rank),
+            score=_finite(score),
+            positive_score=_finite(positive_score),
+            **texts,
+        )
+
+
+@dataclass(frozen=True)
+class LabelledCandidate(Candidate):
+    """A candidate with what its annotators said.
+
+    Attributes:
+        label: the majority's label, `unsure` when tied.
+        votes: label → number of annotators, for the labels that were given.
+        annotators: how many annotators have a standing label on it.
+    """
+
+    label: str = "unsure"
+    votes: dict[str, int] = field(default_factory=dict, hash=False)
+    annotators: int = 0
+
+
+CANDIDATE_FIELDS = tuple(f.name for f in fields(Candidate))
+
+
+def candidate_id(query: str, positive: str, passage: str) -> str:
+    """Return the id of a triple: the same texts (up to case and spaces) always have the same id."""
+    hashes = "\n".join(content_hash(text) for text in (query, positive, passage))
+    return hashlib.sha256(hashes.encode()).hexdigest()[:16]
+
+
+def checked(candidate: Candidate) -> Candidate:
+    """Return the candidate in NFC and plain numbers.
+
+    Raises:
+        BadCandidate: see `Candidate.create`; or the id is not that of the texts.
+    """
+    clean = Candidate.create(**{name: value for name, value in as_record(candidate).items() if name != "id"})
+    if clean.id != candidate.id:
+        raise BadCandidate(
+            f"The candidate id {quoted(candidate.id)} is not the one of its texts ({clean.id}); "
+            "make candidates with Candidate.create."
+        )
+    return clean
+
+
+def as_record(candidate: Candidate) -> dict[str, Any]:
+    """Return the candidate's own fields as a dict, without what a subclass adds."""
+    return {name: getattr(candidate, name) for name in CANDIDATE_FIELDS}
+
+
+def majority(votes: Mapping[str, int]) -> str:
+    """Return the label with most votes; `unsure` when the most is shared or there is none."""
+    most = max(votes.values(), default=0)
+    winners = [label for label, count in votes.items() if count == most]
+    return winners[0] if len(winners) == 1 else "unsure"
+
+
+def _finite(number: float | None) -> float | None:
+    return None if number is None or not math.isfinite(number) else float(number)

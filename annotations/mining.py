@@ -1,0 +1,209 @@
+"""Hard negatives out of a ranker, over ids: what it ranks high and the judgements do not call relevant."""
+
+import random
+import re
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from annotations.candidates import Candidate
+from vcs_demo.errors import UserError
+from vcs_demo.rankers import Ranker
+from vcs_demo.tasks import RerankingTask, RetrievalTask
+from vcs_demo.text import content_hash
+
+BATCH = 64  # queries scored at a time
+REASONS = {
+    "positive_not_found": "the ranker scores their positive at zero or below, where a margin has no meaning",
+    "no_candidate": "nothing within the depth is far enough below the positive",
+    "too_close": "too close to the positive's score, perhaps false negatives",
+    "own_context": "windows of the query's own context",
+    "same_text": "the same text as a relevant or an earlier passage",
+    "nothing_shared": "scored zero or below",
+}
+_WINDOW = re.compile(r"(c[0-9a-f]+)-\d+")
+
+
+class TestSplitRefused(UserError, ValueError):
+    """Mining was asked of queries that models are evaluated on."""
+
+    __test__ = False  # not a test, whatever pytest makes of the name
+
+
+class BadMiningRequest(UserError, ValueError):
+    """A limit, depth or margin outside its range."""
+
+
+@dataclass(frozen=True)
+class MiningResult:
+    """The candidates, and what became of the queries and passages that gave none.
+
+    Attributes:
+        candidates: in the order they were taken: every query's best, then every query's second, …
+        queries: how many queries were looked at (with a limit, mining stops once it is reached).
+        dropped: reason → number of queries without a candidate.
+        rejected: reason → number of passages passed over. Reasons are the keys of `REASONS`.
+        unretrieved: how many queries have no positive within the depth; they are not dropped for it.
+    """
+
+    candidates: list[Candidate]
+    queries: int
+    dropped: dict[str, int] = field(default_factory=dict)
+    rejected: dict[str, int] = field(default_factory=dict)
+    unretrieved: int = 0
+
+    def report(self) -> str:
+        """Return what was found and what was not, in a few lines of English."""
+        from_queries = len({candidate.query_id for candidate in self.candidates})
+        lines = [
+            f"{len(self.candidates)} candidates from {from_queries} of {self.queries} queries looked at."
+        ]
+        lines += [f"Queries dropped: {n}, because {REASONS[why]}." for why, n in self.dropped.items()]
+        lines += [f"Passages passed over: {n}, {REASONS[why]}." for why, n in self.rejected.items()]
+        if self.unretrieved:
+            lines.append(f"Queries whose positive is not within the depth (kept): {self.unretrieved}.")
+        return "\n".join(lines)
+
+
+def mine(
+    task: RetrievalTask,
+    ranker: Ranker,
+    *,
+    limit: int | None = None,
+    per_query: int = 4,
+    depth: int = 50,
+    relative_margin: float = 0.05,
+    seed: int = 0,
+    progress: Callable[[int, int], None] | None = None,
+) -> MiningResult:
+    """Mine hard negatives, positive-aware as in NV-Retriever (Moreira et al. 2024, TopK-PercPos).
+
+    1. The annotated positive is the query's best-scoring relevant window; it is what the annotator is shown.
+    2. Of the first `depth` passages, those with s ≤ s⁺ − |s⁺| · relative_margin are kept, best first.
+    3. Windows of the query's own context are never candidates, nor a passage with the text of a relevant one.
+    4. With a `limit`, every query gives its best candidate before any gives its second, in an order of
+       queries drawn by `seed`; so 200 candidates come from 200 queries where there are as many.
+
+    Args:
+        task: a retrieval task's train or validation split.
+        ranker: scores all passages for every query.
+        limit: most candidates in all; None for no limit.
+        per_query: most candidates of one query.
+        depth: how far down a ranking to look.
+        relative_margin: in [0, 1); 0 keeps all that scores no better than the positive.
+        seed: of the queries' order.
+        progress: called as `progress(done, total)`, first while indexing, then over queries; may raise.
+
+    Raises:
+        TestSplitRefused: a test split, or a reranking task (they are test only).
+        BadMiningRequest: a number outside its range.
+    """
+    if isinstance(task, RerankingTask) or task.split == "test":
+        raise TestSplitRefused(
+            f"The {task.split} split of {task.name} is what models are evaluated on, so it is not mined; "
+            "take vimedretrieve's train or validation split."
+        )
+    if min(per_query, depth, 1 if limit is None else limit) < 1 or not 0 <= relative_margin < 1:
+        raise BadMiningRequest(
+            f"Limit ({limit}), per query ({per_query}) and depth ({depth}) must be 1 or more, "
+            f"and the relative margin ({relative_margin}) at least 0 and below 1."
+        )
+    miner = _Miner(task, ranker, per_query, depth, relative_margin)
+    queries = sorted(task.queries)
+    random.Random(seed).shuffle(queries)
+    index = ranker.index(list(task.passages.values()), progress)
+    found: list[list[Candidate]] = []
+    looked_at = 0
+    for start in range(0, len(queries), BATCH):
+        batch = queries[start : start + BATCH]
+        scores = index.score([task.queries[query_id] for query_id in batch])  # (len(batch), n_passages)
+        for query_id, row in zip(batch, scores, strict=True):
+            if limit is not None and len(found) >= limit:
+                break
+            looked_at += 1
+            if candidates := miner.of_query(query_id, row):
+                found.append(candidates)
+        if progress:
+            progress(start + len(batch), len(queries))
+        if limit is not None and len(found) >= limit:
+            break
+    by_rank = [c[place] for place in range(per_query) for c in found if place < len(c)]
+    return MiningResult(
+        by_rank[:limit], looked_at, dict(miner.dropped), dict(miner.rejected), miner.unretrieved
+    )
+
+
+class _Miner:
+    """One run's fixed parts and counts."""
+
+    def __init__(
+        self, task: RetrievalTask, ranker: Ranker, per_query: int, depth: int, margin: float
+    ) -> None:
+        self.task, self.name = task, ranker.name
+        self.per_query, self.depth, self.margin = per_query, depth, margin
+        self.ids = list(task.passages)
+        self.position = {passage_id: i for i, passage_id in enumerate(self.ids)}
+        self.dropped: Counter[str] = Counter()
+        self.rejected: Counter[str] = Counter()
+        self.unretrieved = 0
+
+    def of_query(self, query_id: str, scores: np.ndarray) -> list[Candidate]:
+        """Return a query's candidates, best first; `scores` has one entry a passage."""
+        task = self.task
+        relevant = sorted(self.position[passage_id] for passage_id in task.qrels[query_id])
+        positive = relevant[int(np.argmax(scores[relevant]))]
+        best = float(scores[positive])
+        top = np.argsort(-scores, kind="stable")[: self.depth].tolist()
+        self.unretrieved += not set(relevant) & set(top)
+        if not best > 0:
+            self.dropped["positive_not_found"] += 1
+            return []
+        highest = best - abs(best) * self.margin
+        contexts = {_context(self.ids[i]) for i in relevant}
+        seen = {content_hash(task.passages[self.ids[i]]) for i in relevant}
+        candidates: list[Candidate] = []
+        for rank, i in enumerate(top, start=1):
+            passage_id, score = self.ids[i], float(scores[i])
+            text = task.passages[passage_id]
+            if passage_id in task.qrels[query_id]:
+                continue
+            if _context(passage_id) in contexts:
+                self.rejected["own_context"] += 1
+            elif content_hash(text) in seen:
+                self.rejected["same_text"] += 1
+            elif score > highest:
+                self.rejected["too_close"] += 1
+            elif not score > 0:
+                self.rejected["nothing_shared"] += 1
+            else:
+                seen.add(content_hash(text))
+                candidates.append(
+                    Candidate.create(
+                        query_id=query_id,
+                        query=task.queries[query_id],
+                        positive_id=self.ids[positive],
+                        positive=task.passages[self.ids[positive]],
+                        passage_id=passage_id,
+                        passage=text,
+                        task=task.name,
+                        source=task.source,
+                        split=task.split,
+                        miner=self.name,
+                        rank=rank,
+                        score=score,
+                        positive_score=best,
+                    )
+                )
+                if len(candidates) == self.per_query:
+                    break
+        if not candidates:
+            self.dropped["no_candidate"] += 1
+        return candidates
+
+
+def _context(passage_id: str) -> str:
+    """Return the context a passage is a window of; the passage itself where its id does not tell."""
+    window = _WINDOW.fullmatch(passage_id)
+    return window[1] if window else passage_id

@@ -1,0 +1,39 @@
+"""Stores that close themselves, and candidates of a few Vietnamese sentences."""
+
+import os
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from annotations.store import Candidate, LabelStore
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+
+@pytest.fixture
+def store() -> Iterator[LabelStore]:
+    with LabelStore(":memory:") as opened:
+        yield opened
+
+
+@pytest.fixture
+def make() -> Callable[..., Candidate]:
+    """Return a maker of candidates: `make(query_number, passage_number)`."""
+
+    def candidate(query: int = 1, passage: int = 1, /, **changes: object) -> Candidate:
+        fields = {
+            "query": f"Trẻ {query} tuổi sốt cao thì nên làm gì?",
+            "positive": f"Trẻ {query} tuổi sốt trên 38,5 độ cần được hạ sốt và uống đủ nước.",
+            "passage": f"Người lớn bị cúm nên nghỉ ngơi {passage} ngày.",
+            "query_id": f"q{query}",
+            "task": "vimedretrieve",
+            "source": "mini",
+            "split": "train",
+            "miner": "bm25",
+            "rank": passage,
+            "score": 7.5 - passage / 3,
+            "positive_score": 9.25,
+        }
+        return Candidate.create(**fields | changes)
+
+    return candidate

@@ -1,0 +1,105 @@
+import json
+import re
+import subprocess
+import sys
+
+import pytest
+
+from annotations.__main__ import _parser, main
+from annotations.store import LabelStore
+
+COMMANDS = ("mine", "import", "export", "status", "audit", "backup", "restore")
+
+
+@pytest.fixture
+def labelled(own_data_dir, make):
+    """The data directory's database, with two candidates, one of them labelled."""
+    with LabelStore(own_data_dir / "labels.db") as store:
+        store.add_candidates([make(1), make(2)])
+        store.label(make(1).id, "lan", "hard", token="1")
+    return own_data_dir / "labels.db"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_with_an_example_that_parses(command, capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main([command, "--help"])
+    text = " ".join(capsys.readouterr().out.split())
+    example = re.search(r"Example: python -m annotations (.+)$", text)[1]
+    assert _parser().parse_args(example.split()).run
+
+
+def test_mined_candidates_are_ready_to_label(own_data_dir, capsys):
+    arguments = "mine --source mini --task vimedretrieve --split train --ranker bm25 --limit 12 --per-query 2"
+    assert main(arguments.split()) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("12 candidates from 12 of ")
+    assert "Added to" in said and "12; already there: 0" in said
+    with LabelStore(own_data_dir / "labels.db", read_only=True) as store:
+        assert store.next_candidate("lan").miner == "bm25"
+    assert main(arguments.split()) == 0
+    assert "0; already there: 12" in capsys.readouterr().out
+
+
+def test_the_whole_way_round(labelled, own_data_dir, tmp_path, capsys):
+    assert main(["status", "--annotator", "lan"]) == 0
+    assert "candidates: 2" in (said := capsys.readouterr().out) and "left: 1" in said and "hard: 1" in said
+    assert main(["audit", "--by-miner"]) == 0
+    assert "2 of 2 candidates drawn (seed 0), 1 of them labelled" in (said := capsys.readouterr().out)
+    assert "all  hard: 1/1  1.000 [0.207, 1.000]" in said and "needs at most 93" in said
+    assert main(["export", str(tmp_path / "a.csv")]) == 0
+    assert "1 rows" in capsys.readouterr().out
+    assert main(["backup"]) == 0
+    (copy,) = (own_data_dir / "backups").iterdir()
+    labelled.write_bytes(b"")
+    assert main(["restore", str(copy)]) == 0
+    assert "has 2 candidates and 1 events" in (said := capsys.readouterr().out) and "former database" in said
+    other = ["--database", str(tmp_path / "other.db")]
+    assert main(["import", str(tmp_path / "a.csv"), *other]) == 0
+    assert "1 rows read: 1 candidates added" in capsys.readouterr().out
+    assert main(["status", *other]) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["mine", "--split", "test"], "evaluated on"),
+        (["mine", "--task", "nothing"], "no task"),
+        (["mine", "--limit", "0"], "must be 1 or more"),
+        (["import", "none.jsonl"], "no file 'none.jsonl'"),
+        (["status"], "There is no database"),
+        (["export", "a.csv"], "There is no database"),
+        (["audit"], "There is no database"),
+        (["audit", "--precision", "0"], "Precision (0.0)"),
+        (["backup"], "There is no database"),
+        (["restore"], "nothing to restore"),
+        (["status", "--database", "/proc/nowhere/x.db"], "There is no database"),
+        (["import", "none.csv", "--database", "/proc/nowhere/x.db"], "/proc/nowhere"),
+    ],
+)
+def test_bad_input_is_one_line_and_a_failure(arguments, message, capsys):
+    assert main(arguments) == 1
+    said = capsys.readouterr()
+    assert message in said.err
+    assert said.err.startswith("error: ") and said.err.count("\n") == 1
+    assert said.out == ""
+
+
+def test_bad_rows_are_told_by_line(tmp_path, capsys):
+    rows = [{"query": "Ho?", "positive": "một", "negative": "hai"}, {"query": "Ho?"}]
+    (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    assert main(["import", str(tmp_path / "a.jsonl")]) == 0
+    assert "a.jsonl:2: There is no positive" in capsys.readouterr().out
+    (tmp_path / "b.jsonl").write_text(json.dumps(rows[1]))
+    assert main(["import", str(tmp_path / "b.jsonl")]) == 1
+    assert "No row of" in capsys.readouterr().err
+
+
+def test_it_runs_as_a_module_without_heavy_imports():
+    code = "import sys, annotations.__main__ as m; print(sorted({'torch', 'datasets', 'numpy'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+    done = subprocess.run(
+        [sys.executable, "-m", "annotations", "mine", "--bad"], capture_output=True, text=True
+    )
+    assert done.returncode == 2

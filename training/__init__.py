@@ -1,0 +1,1 @@
+"""Retrain an embedding model on what people said of its hard negatives."""

@@ -1,0 +1,45 @@
+"""Plotly figures that read on a light and on a dark page alike."""
+
+from collections.abc import Sequence
+
+import plotly.graph_objects as go
+
+GREY, GRID = "#888888", "rgba(136,136,136,.25)"
+MEASURED, REPORTED = "#3d7fd6", "#b8863b"
+
+
+def bars(
+    names: Sequence[str],
+    values: Sequence[float],
+    intervals: Sequence[tuple[float, float] | None],
+    axis: str,
+    colours: Sequence[str] | None = None,
+) -> go.Figure:
+    """Draw horizontal bars with their intervals, the first at the top; values in [0, 1]."""
+    ends = [pair or (value, value) for value, pair in zip(values, intervals, strict=True)]
+    below = [value - low for value, (low, _) in zip(values, ends, strict=True)]
+    above = [high - value for value, (_, high) in zip(values, ends, strict=True)]
+    figure = go.Figure(
+        go.Bar(
+            x=list(values),
+            y=list(names),
+            orientation="h",
+            marker_color=list(colours) if colours else MEASURED,
+            error_x={"type": "data", "array": above, "arrayminus": below, "color": GREY, "thickness": 1.5},
+            text=[f"{value:.3f}" for value in values],
+            textposition="inside",
+            insidetextanchor="start",
+            hovertemplate="%{y}: %{x:.3f}<extra></extra>",
+        )
+    )
+    figure.update_layout(
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        font={"color": GREY, "size": 13},
+        margin={"l": 10, "r": 20, "t": 10, "b": 40},
+        height=max(180, 60 + 42 * len(names)),
+        showlegend=False,
+    )
+    figure.update_xaxes(range=[0, 1], title=axis, gridcolor=GRID, zerolinecolor=GRID)
+    figure.update_yaxes(autorange="reversed", automargin=True)
+    return figure

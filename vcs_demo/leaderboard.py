@@ -1,0 +1,75 @@
+"""The leaderboard's rows, and the computing of runs that can be watched and cancelled."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from vcs_demo.browse import Library
+from vcs_demo.catalog import load_ranker
+from vcs_demo.reported import REPORTED
+from vcs_demo.runs import Run, evaluate_kept, kept_runs
+from vcs_demo.work import watched
+
+MAIN_MEASURE = {"vimedretrieve": "accuracy@20"}  # by task; reranking tasks: map
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the leaderboard; `run` is None where the figure is the paper's own."""
+
+    ranker: str
+    metrics: dict[str, float]
+    run: Run | None
+
+
+def main_measure(task: str) -> str:
+    """Return the measure that the paper reports for a task."""
+    return MAIN_MEASURE.get(task.partition("/")[0], "map")
+
+
+def rows(task: str, source: str | None = None) -> list[Row]:
+    """List a task's newest test run per ranker and source, best first by its main measure, then the reported.
+
+    Args:
+        task: a task's name.
+        source: only runs on this source (a `source_label`); None for all.
+    """
+    newest: dict[tuple[str, str], Run] = {}
+    for run in kept_runs():
+        if run.task == task and run.split == "test" and source in (None, run.source):
+            newest.setdefault((run.ranker, run.source), run)
+    measure = main_measure(task)
+    measured = sorted(newest.values(), key=lambda run: -run.metrics[measure])
+    reported: dict[str, dict[str, float]] = {}
+    for figure in REPORTED:
+        if figure.task == task:
+            reported.setdefault(figure.ranker, {})[figure.measure] = figure.value
+    return [Row(run.ranker, run.metrics, run) for run in measured] + [
+        Row(name, metrics, None) for name, metrics in reported.items()
+    ]
+
+
+@dataclass(frozen=True)
+class Step:
+    """Where a computation is: a task and ranker, and how much of it is done; `run` once it is finished."""
+
+    task: str
+    ranker: str
+    done: int
+    total: int
+    run: Run | None
+
+
+def compute(library: Library, tasks: Sequence[str], rankers: Sequence[str]) -> Iterator[Step]:
+    """Evaluate rankers on tasks, yielding where it is; closing the iterator stops the work.
+
+    Finished runs are kept on disk at once; an unfinished one leaves nothing.
+
+    Raises:
+        UserError: an unknown ranker, a task that the source does not have.
+    """
+    chosen = [load_ranker(name, allow_paths=False) for name in rankers]
+    for name in tasks:
+        task = library.task(name)
+        for ranker in chosen:
+            for state in watched(lambda report, r=ranker, t=task: evaluate_kept(t, r, progress=report)):
+                yield Step(name, ranker.name, state.done, state.total, state.result)

@@ -1,0 +1,41 @@
+"""HTML out of data: Jinja templates with autoescaping on, so that no text of a corpus is ever markup."""
+
+import re
+from collections.abc import Collection
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from vcs_demo.text import nfc, syllables
+from vcs_demo.ui.words import say
+
+_templates = Environment(
+    loader=PackageLoader("vcs_demo.ui"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+)
+_WORD = re.compile(r"(\w+)")
+# Vietnamese function words: marking them would mark every line.
+_FUNCTION_WORDS = frozenset(
+    "và là của có cho các những một được bị thì mà ở với để khi này đó nào gì không như trong ra vào từ trên "
+    "cũng đã đang sẽ rất hay hoặc nên cần tôi bạn ạ nhé sao thế ai đâu bao nhiêu làm người do vì về theo".split()
+)
+
+
+def render(template: str, lang: str, **values: object) -> str:
+    """Render `templates/<template>.html`; within it `say(key, …)` gives the words of the language."""
+    return _templates.get_template(f"{template}.html").render(
+        **values, lang=lang, say=lambda key, **named: say(lang, key, **named), marked=marked
+    )
+
+
+def content_words(*texts: str) -> frozenset[str]:
+    """Return the syllables of texts without function words: what is worth marking elsewhere."""
+    return frozenset(s for text in texts for s in syllables(text)) - _FUNCTION_WORDS
+
+
+def marked(text: str, words: Collection[str]) -> Markup:
+    """Escape a text and put `<mark>` around the words that are among `words` (lower-cased)."""
+    pieces = _WORD.split(nfc(text))
+    return Markup("").join(
+        Markup("<mark>{}</mark>").format(piece) if number % 2 and piece.lower() in words else escape(piece)
+        for number, piece in enumerate(pieces)
+    )

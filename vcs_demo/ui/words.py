@@ -1,0 +1,269 @@
+"""Every word a visitor reads, in English and Vietnamese, and the components that carry them."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import gradio as gr
+
+LANGUAGES = (("English", "en"), ("Tiếng Việt", "vi"))
+
+WORDS: dict[str, tuple[str, str]] = {
+    "app.intro": (
+        "### Vietnamese Context Search\nCompare embedding models, label hard negatives, retrain. "
+        "*Not medical advice: the health texts are examples for search, written for this demo or taken from your "
+        "own source.*",
+        "### Tìm kiếm ngữ cảnh tiếng Việt\nSo sánh các mô hình nhúng, gán nhãn mẫu âm khó, huấn luyện lại. "
+        "*Đây không phải lời khuyên y tế: các văn bản sức khỏe chỉ là ví dụ để tìm kiếm, được viết riêng cho bản demo "
+        "này hoặc lấy từ nguồn dữ liệu của bạn.*",
+    ),
+    "app.language": ("Language", "Ngôn ngữ"),
+    "app.source": ("Source: {source}", "Nguồn dữ liệu: {source}"),
+    "app.mini": (
+        "VCS-mini, a small set written for this demo; its figures are not the benchmark's",
+        "VCS-mini, một bộ nhỏ viết riêng cho bản demo; số đo trên đó không phải số đo của benchmark",
+    ),
+    "app.no_20m": (
+        "The trained model vcs-20m is not shipped yet; bm25 and minilm work without it.",
+        "Mô hình đã huấn luyện vcs-20m chưa được kèm theo; bm25 và minilm vẫn dùng được bình thường.",
+    ),
+    "app.single": (
+        "Single-user mode: labels are filed under “local”.",
+        "Chế độ một người dùng: nhãn được ghi dưới tên “local”.",
+    ),
+    "app.read-only": (
+        "Read-only: this app is open to others and cannot tell who they are. Start it on 127.0.0.1 to label.",
+        "Chỉ đọc: ứng dụng đang mở cho nhiều người mà không nhận biết được ai. Hãy chạy trên 127.0.0.1 để gán nhãn.",
+    ),
+    "app.space": ("Sign in with Hugging Face to label.", "Đăng nhập bằng Hugging Face để gán nhãn."),
+    # search
+    "search.tab": ("Search", "Tìm kiếm"),
+    "search.task": ("Task", "Tác vụ"),
+    "search.split": ("Split", "Phần dữ liệu"),
+    "search.pick": ("A query of the benchmark", "Câu hỏi có sẵn trong benchmark"),
+    "search.pick_info": (
+        "Its relevant passages are marked in the results.",
+        "Các đoạn văn liên quan sẽ được đánh dấu trong kết quả.",
+    ),
+    "search.query": ("Query", "Câu truy vấn"),
+    "search.query_hint": ("Type in Vietnamese, or choose a query above", "Gõ tiếng Việt, hoặc chọn câu hỏi ở trên"),
+    "search.rankers": ("Rankers, side by side (a+b is the fusion of two)", "Bộ xếp hạng, đặt cạnh nhau (a+b là kết hợp hai bộ)"),
+    "search.k": ("Passages shown", "Số đoạn hiển thị"),
+    "search.go": ("Search", "Tìm"),
+    "search.random": ("Random query", "Câu ngẫu nhiên"),
+    "results.working": ("Working… the first use loads the model.", "Đang chạy… lần đầu cần nạp mô hình."),
+    "results.latency": ("{ms} ms", "{ms} ms"),
+    "results.first": ("first relevant at rank {rank}", "đoạn liên quan đầu tiên ở hạng {rank}"),
+    "results.change": ("rank {rank} by {other}", "hạng {rank} theo {other}"),
+    "results.gold": ("relevant", "liên quan"),
+    "results.no_gold": (
+        "This query is not of the benchmark, so nothing is marked as relevant.",
+        "Câu này không thuộc benchmark nên không có đoạn nào được đánh dấu là liên quan.",
+    ),
+    "results.failed": ("{ranker}: {error}", "{ranker}: {error}"),
+    # rerank
+    "rerank.tab": ("Rerank", "Xếp hạng lại"),
+    "rerank.pick": ("A group of the benchmark", "Nhóm có sẵn trong benchmark"),
+    "rerank.query": ("Query or premise", "Câu truy vấn hoặc tiền đề"),
+    "rerank.candidates": ("Candidates, one a line", "Các ứng viên, mỗi dòng một câu"),
+    "rerank.candidates_info": (
+        "Begin a line with “+ ” to mark it as relevant; then every ranker gets its average precision (AP).",
+        "Bắt đầu dòng bằng “+ ” để đánh dấu là liên quan; khi đó mỗi bộ xếp hạng có độ chính xác trung bình (AP).",
+    ),
+    "rerank.go": ("Rerank", "Xếp hạng"),
+    "rerank.random": ("Random group", "Nhóm ngẫu nhiên"),
+    # leaderboard
+    "board.tab": ("Leaderboard", "Bảng xếp hạng"),
+    "board.task": ("Task", "Tác vụ"),
+    "board.paper": ("Show the authors' own metrics beside ours", "Hiện thêm số đo theo cách tính của tác giả"),
+    "board.explain": (
+        "Means over queries with 95 % bootstrap intervals; ties are settled against the ranker. "
+        "“Reported” rows are quoted from the paper ({source}), on the full benchmark; they were not measured here.",
+        "Trung bình trên các câu truy vấn, kèm khoảng tin cậy bootstrap 95 %; khi đồng điểm thì tính bất lợi cho bộ xếp "
+        "hạng. Các dòng “reported” trích từ bài báo ({source}), trên toàn bộ benchmark; không đo tại đây.",
+    ),
+    "board.empty": ("No run yet for this task. Choose rankers below and compute.", "Chưa có lượt đo nào cho tác vụ này. Hãy chọn bộ xếp hạng bên dưới rồi tính."),
+    "board.warming": ("The first figures are being computed; this page fills by itself.", "Đang tính những số đo đầu tiên; trang sẽ tự cập nhật."),
+    "board.compute": ("Compute", "Tính"),
+    "board.compute_title": ("Compute runs", "Tính số đo"),
+    "board.cancel": ("Cancel", "Hủy"),
+    "board.tasks": ("Tasks", "Các tác vụ"),
+    "board.rankers": ("Rankers", "Bộ xếp hạng"),
+    "board.done": ("{count} runs are ready.", "Đã xong {count} lượt đo."),
+    "board.working": ("{task}, {ranker}: {done} of {total}", "{task}, {ranker}: {done} trên {total}"),
+    "board.cancelled": ("Cancelled; finished runs are kept.", "Đã hủy; các lượt đo xong vẫn được giữ."),
+    "board.measured": ("measured here", "đo tại đây"),
+    "board.ranker": ("ranker", "bộ xếp hạng"),
+    "board.kind": ("figures", "nguồn số đo"),
+    "board.queries": ("queries", "số câu"),
+    "board.skipped": ("left out (trained on)", "bỏ ra (đã huấn luyện)"),
+    "board.speed": ("ms per query", "ms mỗi câu"),
+    "board.source": ("source", "nguồn"),
+    # label
+    "label.tab": ("Label", "Gán nhãn"),
+    "label.guide_title": ("How to judge", "Cách đánh giá"),
+    "label.guide": (
+        "Does the **candidate** answer the **query**? The passage that is already known to answer it is shown for "
+        "comparison.\n\n"
+        "- **1 · Hard negative**: it is about the same thing, but does not answer the query.\n"
+        "- **2 · False negative**: it does answer the query, at least in part; it was wrongly taken for a negative.\n"
+        "- **3 · Trivial**: it is about something else; anyone sees at once that it does not answer.\n"
+        "- **4 · Can't judge**: unclear, or you would have to guess.\n\n"
+        "Keys: 1, 2, 3, 4; U takes your last answer back; S skips for now; N writes a note.",
+        "**Ứng viên** có trả lời được **câu hỏi** không? Đoạn đã biết là trả lời đúng được hiện ra để so sánh.\n\n"
+        "- **1 · Âm khó**: nói về cùng chủ đề nhưng không trả lời được câu hỏi.\n"
+        "- **2 · Âm sai**: thật ra có trả lời được câu hỏi, ít nhất một phần; đã bị nhầm là sai.\n"
+        "- **3 · Hiển nhiên**: nói về chuyện khác; ai nhìn cũng thấy ngay là không trả lời.\n"
+        "- **4 · Không rõ**: mơ hồ, hoặc bạn chỉ có thể đoán.\n\n"
+        "Phím: 1, 2, 3, 4; U để rút lại câu trả lời vừa rồi; S để bỏ qua lúc này; N để ghi chú.",
+    ),
+    "label.query": ("Query", "Câu hỏi"),
+    "label.positive": ("Known to answer it", "Đoạn đã biết là trả lời đúng"),
+    "label.candidate": ("Candidate: does it answer too?", "Ứng viên: có trả lời được không?"),
+    "label.hard": ("1 · Hard negative", "1 · Âm khó"),
+    "label.false_negative": ("2 · False negative", "2 · Âm sai (có trả lời)"),
+    "label.trivial": ("3 · Trivial", "3 · Hiển nhiên"),
+    "label.unsure": ("4 · Can't judge", "4 · Không rõ"),
+    "label.undo": ("U · Undo", "U · Rút lại"),
+    "label.skip": ("S · Skip", "S · Bỏ qua"),
+    "label.note": ("N · Note on this candidate (optional)", "N · Ghi chú cho ứng viên này (không bắt buộc)"),
+    "label.sample": ("Only the audit's sample of 100", "Chỉ mẫu kiểm tra 100 ứng viên"),
+    "label.saved": ("Saved: {label}", "Đã lưu: {label}"),
+    "label.undone": ("Taken back; judge it again.", "Đã rút lại; mời đánh giá lại."),
+    "label.nothing_to_undo": ("You have nothing to take back.", "Không có gì để rút lại."),
+    "label.skipped": ("Skipped for now; it comes again at the end.", "Đã bỏ qua; sẽ gặp lại ở cuối."),
+    "label.done": ("Nothing is left to label. Thank you!", "Đã hết ứng viên để gán nhãn. Cảm ơn bạn!"),
+    "label.empty": (
+        "There is nothing to label yet. Mine candidates below.",
+        "Chưa có gì để gán nhãn. Hãy khai thác ứng viên bên dưới.",
+    ),
+    "label.progress": (
+        "You: {mine} of {total} · everyone: {labelled} of {total} candidates labelled",
+        "Bạn: {mine} trên {total} · tất cả: {labelled} trên {total} ứng viên đã có nhãn",
+    ),
+    "label.mine_title": ("Mine more candidates", "Khai thác thêm ứng viên"),
+    "label.mine_ranker": ("Ranker that mines", "Bộ xếp hạng dùng để khai thác"),
+    "label.mine_limit": ("How many", "Số lượng"),
+    "label.mine_margin": (
+        "Margin: only passages scored at least this share below the positive",
+        "Biên độ: chỉ lấy đoạn có điểm thấp hơn đoạn đúng ít nhất tỉ lệ này",
+    ),
+    "label.mine": ("Mine from the train split", "Khai thác từ phần train"),
+    "label.mining": ("Mining with {ranker}: {done} of {total}", "Đang khai thác bằng {ranker}: {done} trên {total}"),
+    "label.mined": (
+        "{added} new candidates, {known} were there already.\n{report}",
+        "{added} ứng viên mới, {known} đã có sẵn.\n{report}",
+    ),
+    "label.export_title": ("Take the labels with you", "Tải nhãn về"),
+    "label.export_format": ("Format", "Định dạng"),
+    "label.export": ("Export", "Xuất"),
+    "label.exported": ("{count} labelled candidates.", "{count} ứng viên đã có nhãn."),
+    # audit
+    "audit.tab": ("Audit", "Kiểm tra"),
+    "audit.explain": (
+        "What share of the mined negatives is genuinely hard, mislabelled or trivial? A random sample (seed {seed}) "
+        "answers it; label it in the Label tab with “only the audit's sample”.",
+        "Bao nhiêu phần mẫu âm khai thác được là thật sự khó, bị gán sai, hay hiển nhiên? Một mẫu ngẫu nhiên (seed "
+        "{seed}) sẽ trả lời; hãy gán nhãn mẫu này trong thẻ Gán nhãn, chọn “chỉ mẫu kiểm tra”.",
+    ),
+    "audit.size": ("Size of the sample", "Cỡ mẫu"),
+    "audit.refresh": ("Refresh", "Cập nhật"),
+    "audit.state": (
+        "{labelled} of the {sample} sampled candidates are labelled ({candidates} candidates in all). "
+        "For ±5 points at worst, {needed} would be needed.",
+        "{labelled} trên {sample} ứng viên trong mẫu đã có nhãn (tổng cộng {candidates} ứng viên). "
+        "Để sai số không quá ±5 điểm cần {needed} ứng viên.",
+    ),
+    "audit.partial": (
+        " The sample is not finished, so the shares are provisional.",
+        " Mẫu chưa được gán nhãn hết nên các tỉ lệ chỉ là tạm thời.",
+    ),
+    "audit.label": ("label", "nhãn"),
+    "audit.count": ("count", "số lượng"),
+    "audit.share": ("share", "tỉ lệ"),
+    "audit.interval": ("95 % interval (Wilson)", "khoảng tin cậy 95 % (Wilson)"),
+    "audit.miner": ("mined by", "khai thác bởi"),
+    "audit.all": ("all", "tất cả"),
+    "audit.chart": ("Share of the labelled sample, with 95 % intervals", "Tỉ lệ trong mẫu đã gán nhãn, kèm khoảng tin cậy 95 %"),
+    # train
+    "train.tab": ("Train", "Huấn luyện"),
+    "train.explain": (
+        "Fine-tunes a model on the labels: **hard** ones become explicit negatives, **false negatives** become "
+        "additional positives, trivial and unsure ones are left out. The model is evaluated before and after on test "
+        "queries it never saw, and then appears in Search and Leaderboard.",
+        "Tinh chỉnh mô hình theo nhãn: **âm khó** thành mẫu âm tường minh, **âm sai** thành mẫu dương bổ sung, nhãn hiển "
+        "nhiên và không rõ được bỏ ra. Mô hình được đo trước và sau trên các câu hỏi test chưa từng thấy, rồi xuất hiện "
+        "trong thẻ Tìm kiếm và Bảng xếp hạng.",
+    ),
+    "train.state": (
+        "Labels now: {hard} hard, {false_negative} false negative, {trivial} trivial, {unsure} unsure.",
+        "Nhãn hiện có: {hard} âm khó, {false_negative} âm sai, {trivial} hiển nhiên, {unsure} không rõ.",
+    ),
+    "train.base": ("Start from", "Bắt đầu từ"),
+    "train.name": ("Name of the new model", "Tên mô hình mới"),
+    "train.loss": ("Loss", "Hàm mất mát"),
+    "train.negatives": ("Negatives", "Mẫu âm"),
+    "train.temperature": ("Temperature τ", "Nhiệt độ τ"),
+    "train.epochs": ("Epochs", "Số epoch"),
+    "train.pairs": (
+        "Also train on the source's other (query, passage) pairs of the train split",
+        "Huấn luyện thêm bằng các cặp (câu hỏi, đoạn văn) khác của phần train",
+    ),
+    "train.go": ("Retrain", "Huấn luyện lại"),
+    "train.stop": ("Stop", "Dừng"),
+    "train.command": ("The same as a command", "Lệnh tương đương"),
+    "train.working": ("Step {step} of {total}, loss {loss}, about {eta} left", "Bước {step} trên {total}, mất mát {loss}, còn khoảng {eta}"),
+    "train.starting": ("Starting: {stage}", "Đang khởi động: {stage}"),
+    "train.stopped": (
+        "Stopped. Start it again with the same settings and it goes on where it was.",
+        "Đã dừng. Chạy lại với cùng thiết lập để tiếp tục từ chỗ dở.",
+    ),
+    "train.failed": ("Training failed: {error}", "Huấn luyện thất bại: {error}"),
+    "train.done": ("“{name}” is ready, in Search and Leaderboard too.", "“{name}” đã sẵn sàng, có cả trong Tìm kiếm và Bảng xếp hạng."),
+    "train.busy": ("A training is running already; wait for it or stop it.", "Đang có một lượt huấn luyện khác; hãy chờ hoặc dừng nó."),
+    "train.measure": ("measure", "số đo"),
+    "train.before": ("before", "trước"),
+    "train.after": ("after", "sau"),
+    "train.difference": ("difference (95 %)", "chênh lệch (95 %)"),
+}
+
+
+def say(lang: str, key: str, **values: object) -> str:
+    """Return the words for a key in a language (`vi`, else English), with values filled in."""
+    english, vietnamese = WORDS[key]
+    return (vietnamese if lang == "vi" else english).format(**values)
+
+
+Component = TypeVar("Component")
+
+
+class Localised:
+    """The components of a page and the words on them, so that one event can change the language of all."""
+
+    def __init__(self) -> None:
+        self.components: list[Any] = []
+        self._words: list[dict[str, str | Callable[[str], Any]]] = []
+
+    def make(self, kind: Callable[..., Component], words: dict[str, Any], **settings: Any) -> Component:
+        """Make a component whose `words` (property → key, or a function of the language) follow the language."""
+        component = kind(**_filled(words, "en"), **settings)
+        self.components.append(component)
+        self._words.append(words)
+        return component
+
+    def updates(self, lang: str) -> list[dict]:
+        """Return an update for every component, in the order of `components`."""
+        return [gr.update(**_filled(words, lang)) for words in self._words]
+
+
+def _filled(words: dict[str, Any], lang: str) -> dict[str, Any]:
+    return {name: word(lang) if callable(word) else say(lang, word) for name, word in words.items()}
+
+
+def preferred(request: gr.Request | None) -> str:
+    """Return the language of a visitor: `?lang=` of the address, else the browser's first choice."""
+    if request is None:
+        return "en"
+    asked = str(request.query_params.get("lang", "")).lower()
+    if asked in ("en", "vi"):
+        return asked
+    return "vi" if request.headers.get("accept-language", "").strip().lower().startswith("vi") else "en"

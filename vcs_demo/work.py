@@ -1,0 +1,63 @@
+"""Long work in a thread, watched from a generator: progress while it runs, and closing the generator stops it."""
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from vcs_demo.errors import UserError
+from vcs_demo.rankers import Progress
+
+
+class Cancelled(Exception):
+    """The work was asked to stop."""
+
+
+@dataclass
+class Work:
+    """Where the work is; `result` is set once it is finished."""
+
+    done: int = 0
+    total: int = 0
+    result: Any = None
+    label: str = ""
+
+
+def watched(work: Callable[[Progress], Any], every: float = 0.3, label: str = "") -> Iterator[Work]:
+    """Run `work(report)` in a thread and yield where it is, at least once and at last with its result.
+
+    The work calls `report(done, total)`; when the generator is closed that raises, so the work ends there.
+
+    Raises:
+        Exception: whatever the work raised.
+    """
+    state, stop, finished = Work(label=label), threading.Event(), threading.Event()
+    failure: list[BaseException] = []
+
+    def report(done: int, total: int) -> None:
+        if stop.is_set():
+            raise Cancelled
+        state.done, state.total = done, total
+
+    def run() -> None:
+        try:
+            state.result = work(report)
+        except Cancelled:
+            pass
+        except BaseException as error:
+            failure.append(error)
+        finally:
+            finished.set()
+
+    worker = threading.Thread(target=run, name="work", daemon=True)
+    worker.start()
+    try:
+        while not finished.wait(every):
+            yield state
+    finally:
+        stop.set()
+    if failure:
+        if isinstance(failure[0], UserError):
+            raise failure[0]
+        raise RuntimeError("the work failed; see the log") from failure[0]
+    yield state
