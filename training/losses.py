@@ -103,7 +103,7 @@ class ContextSearchLoss(nn.Module):
 
     def __init__(
         self,
-        model: nn.Module,
+        model: nn.Module | None,
         *,
         weight: Weight = "modified",
         temperature: float = 0.1,

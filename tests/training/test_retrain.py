@@ -1,0 +1,156 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from annotations.store import Candidate, LabelStore
+from training.retrain import main
+from vcs_demo.catalog import load_ranker, retrained
+from vcs_demo.rankers import DenseRanker
+from vcs_demo.runs import evaluate, training_hashes
+from vcs_demo.tasks import load_task
+from vcs_demo.text import content_hash
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def labels(tmp_path):
+    """A label database with hard negatives and false negatives of the miniature's train split."""
+    task = load_task("vimedretrieve", "mini", "train")
+    passages = list(task.passages)
+    with LabelStore(tmp_path / "labels.db") as store:
+        for number, (query_id, query) in enumerate(list(task.queries.items())[:24]):
+            positive = min(task.qrels[query_id])
+            other = next(p for p in passages[number * 3 :] if p not in task.qrels[query_id])
+            candidate = Candidate.create(
+                query=query,
+                positive=task.passages[positive],
+                passage=task.passages[other],
+                source="mini",
+                task="vimedretrieve",
+                split="train",
+            )
+            store.add_candidates([candidate])
+            store.label(candidate.id, "an", "false_negative" if number % 4 == 0 else "hard", token=str(number))
+    return tmp_path / "labels.db"
+
+
+def arguments(labels, base, output, *more):
+    common = ["--labels", labels, "--base", base, "--output", output, "--batch-size", "4", "--epochs", "1"]
+    return [str(part) for part in (*common, "--learning-rate", "1e-3", *more)]
+
+
+def test_a_retrained_model_is_a_standard_directory_with_a_card_and_the_app_finds_it(
+    labels, tiny_model_dir, own_data_dir, capsys
+):
+    output = own_data_dir / "models" / "cua-toi"
+    assert main(arguments(labels, tiny_model_dir, output)) == 0
+    assert retrained() == ["cua-toi"] and not list(own_data_dir.glob("models/*.partial"))
+    from sentence_transformers import SentenceTransformer
+
+    model = SentenceTransformer(str(output))
+    assert model.prompts["query"] == "thuốc "  # the base's own
+    assert (output / "model.safetensors").exists()
+
+    card = (output / "README.md").read_text("utf-8")
+    facts = json.loads((output / "training.json").read_text("utf-8"))
+    row = facts["metrics"]["accuracy@20"]
+    assert f"{row['before']:.3f} [{row['before_interval'][0]:.3f}" in card
+    for words in ("temperature τ | 0.1", "| loss | modified", "18", "labels: hard", facts["data"]["fingerprint"]):
+        assert words in card
+    assert str(output.parent) not in card and str(labels.parent) not in card
+
+    hashes = (output / "training_queries.txt").read_text("utf-8").split()
+    queries = list(load_task("vimedretrieve", "mini", "train").queries.values())[:24]
+    assert hashes == sorted(map(content_hash, queries)) and all(h in card for h in hashes)
+    ranker = load_ranker("cua-toi")
+    assert training_hashes(ranker) == set(hashes)
+
+    # The figures on the card are those that anyone gets.
+    again = evaluate(load_task("vimedretrieve", "mini", "test"), ranker)
+    assert again.metrics["accuracy@20"] == pytest.approx(row["after"])
+    before = evaluate(load_task("vimedretrieve", "mini", "test"), DenseRanker("tiny", tiny_model_dir))
+    assert before.metrics["accuracy@20"] == pytest.approx(row["before"])
+
+    # What is there is not replaced unasked.
+    assert main(arguments(labels, tiny_model_dir, output)) == 1
+    assert "exists already" in capsys.readouterr().err
+
+
+def test_the_papers_token_can_be_added_to_a_base_without_it(labels, tiny_model_dir, tmp_path):
+    output = tmp_path / "prompted"
+    assert main(arguments(labels, tiny_model_dir, output, "--query-prompt", "<|query|> ", "--loss", "infonce")) == 0
+    from sentence_transformers import SentenceTransformer
+
+    model = SentenceTransformer(str(output))
+    assert model.prompts["query"] == "<|query|> "
+    assert model.tokenizer.tokenize("<|query|> gan")[0] == "<|query|>"
+
+
+@pytest.mark.parametrize("settings", [("in-batch", "authors"), ("hard", "paper"), ("both", "authors")])
+def test_every_way_of_training_runs(settings, labels, tiny_model_dir, tmp_path):
+    negatives, directions = settings
+    more = ("--negatives", negatives, "--directions", directions, "--pairs", "mini", "--temperature", "0.05")
+    assert main(arguments(labels, tiny_model_dir, tmp_path / "m", *more)) == 0
+    facts = json.loads((tmp_path / "m" / "training.json").read_text("utf-8"))
+    assert ("pairs" in facts["data"]["counts"]) and facts["steps"] >= 4
+
+
+def test_a_killed_run_leaves_no_model_and_the_same_command_goes_on(labels, tiny_model_dir, tmp_path, own_data_dir):
+    output, partial = tmp_path / "killed", tmp_path / "killed.partial"
+    script = [sys.executable, str(ROOT / "training" / "retrain.py")]
+    more = arguments(labels, tiny_model_dir, output, "--save-steps", "10", "--epochs", "12")
+    environment = os.environ | {"VCS_DATA_DIR": str(own_data_dir)}
+    process = subprocess.Popen([*script, *more], cwd=tmp_path, env=environment, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and process.poll() is None:
+        if (partial / "checkpoints" / "checkpoint-10" / "whole").exists():
+            break
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not output.exists() and partial.exists()
+
+    # A checkpoint that was being written when the power went is not used.
+    (partial / "checkpoints" / "checkpoint-99999").mkdir()
+    # Other settings are not mixed in.
+    refused = subprocess.run([*script, *more, "--temperature", "0.2"], env=environment, capture_output=True, text=True)
+    assert refused.returncode == 1 and "other settings" in refused.stderr.splitlines()[-1]
+
+    done = subprocess.run([*script, *more], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr
+    assert "going on from checkpoint-" in done.stderr and "step 1/" not in done.stderr
+    assert (output / "modules.json").exists() and not partial.exists()
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (["--labels", "no-such.db"], "There are no labels at 'no-such.db'"),
+        (["--base", "gpt"], "There is no ranker 'gpt'"),
+        (["--base", "bm25"], "'bm25' cannot be trained"),
+        (["--temperature", "0"], "--temperature is 0.0; it must be above 0"),
+        (["--epochs", "nan"], "--epochs is nan"),
+        (["--task", "virerank"], "'virerank' is a reranking task"),
+        (["--directions", "authors", "--negatives", "hard"], "no directions"),
+    ],
+)
+def test_bad_input_is_one_line_and_leaves_nothing(more, words, labels, tiny_model_dir, tmp_path, capsys):
+    output = tmp_path / "none"
+    assert main(arguments(labels, tiny_model_dir, output, *more)) == 1
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert error.startswith("error: ") and words in error
+    assert not output.exists()
+
+
+def test_it_runs_as_a_module_and_as_a_script():
+    for command in ([str(ROOT / "training" / "retrain.py")], ["-m", "training.retrain"]):
+        cwd = ROOT if command[0] == "-m" else ROOT.parent
+        done = subprocess.run([sys.executable, *command, "--help"], cwd=cwd, capture_output=True, text=True)
+        assert done.returncode == 0 and "--temperature" in done.stdout

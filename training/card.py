@@ -1,0 +1,144 @@
+"""The files beside a retrained model: its card, its training queries' hashes, its facts as JSON."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from training.dataset import TrainingSet
+from vcs_demo.metrics import paired_difference
+from vcs_demo.runs import Run
+
+LISTED = 1000  # hashes that the card lists; the file beside it has all
+MEASURES = ("accuracy@1", "accuracy@5", "accuracy@10", "accuracy@20", "map", "mrr@10", "ndcg@10")
+
+
+def comparison(before: Run, after: Run) -> dict[str, dict[str, Any]]:
+    """Compare two runs over the same queries: means, 95 % intervals, and the paired difference with its own."""
+    table = {}
+    for measure in MEASURES:
+        ids = list(before.per_query[measure])
+        values = [[run.per_query[measure][i] for i in ids] for run in (after, before)]
+        mean, low, high = paired_difference(*values)
+        table[measure] = {
+            "before": before.metrics[measure],
+            "before_interval": list(before.intervals[measure]),
+            "after": after.metrics[measure],
+            "after_interval": list(after.intervals[measure]),
+            "difference": mean,
+            "difference_interval": [low, high],
+        }
+    return table
+
+
+def verdict(compared: dict[str, dict[str, Any]], measure: str) -> str:
+    """Say in one sentence whether the model got better, by the paired interval of one measure."""
+    row = compared[measure]
+    low, high = row["difference_interval"]
+    figures = f"{measure} went from {row['before']:.3f} to {row['after']:.3f} ({row['difference']:+.3f}, "
+    figures += f"95 % interval {low:+.3f} to {high:+.3f})"
+    if low > 0:
+        return f"{figures}: better."
+    if high < 0:
+        return f"{figures}: **worse**."
+    return f"{figures}: no difference that these queries can show."
+
+
+def write_files(folder: Path, facts: dict[str, Any], data: TrainingSet) -> None:
+    """Write `README.md`, `training_queries.txt` (a sha256 a line) and `training.json` into a model's folder."""
+    hashes = data.query_hashes
+    (folder / "training_queries.txt").write_text("\n".join(hashes) + "\n", "utf-8")
+    (folder / "training.json").write_text(json.dumps(facts, ensure_ascii=False, indent=1) + "\n", "utf-8")
+    (folder / "README.md").write_text(card(facts, hashes), "utf-8")
+
+
+def card(facts: dict[str, Any], hashes: list[str]) -> str:
+    """Write the model card (Markdown with the hub's YAML front matter)."""
+    settings, evaluated = facts["settings"], facts["evaluation"]
+    rows = [
+        f"| {measure} | {_figure(row['before'], row['before_interval'])} | {_figure(row['after'], row['after_interval'])} "
+        f"| {_figure(row['difference'], row['difference_interval'], '+.3f')} |"
+        for measure, row in facts["metrics"].items()
+    ]
+    counts = [f"| {name} | {number} |" for name, number in facts["data"]["counts"].items()]
+    listed = "\n".join(hashes[:LISTED])
+    more = f"The first {LISTED:,} of {len(hashes):,}; all" if len(hashes) > LISTED else "All"
+    prompts = ", ".join(f"{name}: `{json.dumps(text, ensure_ascii=False)}`" for name, text in facts["prompts"].items())
+    return f"""---
+language: vi
+library_name: sentence-transformers
+pipeline_tag: sentence-similarity
+tags: [sentence-transformers, sentence-similarity, feature-extraction, vietnamese-context-search]
+---
+
+# {facts["name"]}
+
+A SentenceTransformer for Vietnamese retrieval, fine-tuned from **{facts["base"]["name"]}** (fingerprint
+`{facts["base"]["fingerprint"]}`) on human judgements of mined hard negatives. {facts["dimensions"]} dimensions,
+at most {settings["max_length"]} tokens, {facts["parameters"] / 1e6:.1f} M parameters, cosine similarity.
+Prompts: {prompts or "none"}.
+
+**{verdict(facts["metrics"], evaluated["main"])}**
+
+## Evaluation, before and after
+
+{evaluated["task"]} of the source `{evaluated["source"]}`, test split, {evaluated["queries"]} queries; none of them, and none
+of their passages, was trained on ({evaluated["skipped"]} left out as trained on by the base or this model). Both models on
+the same queries; brackets are 95 % bootstrap intervals over queries, the difference is paired; ties are settled
+against the model.
+
+| measure | before | after | difference |
+|---|---|---|---|
+{chr(10).join(rows)}
+
+## Data
+
+Source of the labels: {", ".join(facts["data"]["sources"]) or "pairs only"}. Content hash of what was trained on:
+`{facts["data"]["fingerprint"]}`. `hard` labels are explicit negatives; `false_negative` labels are additional positives
+and never negatives; `trivial` and `unsure` are left out.
+
+| | number |
+|---|---|
+{chr(10).join(counts)}
+
+## Training
+
+| | |
+|---|---|
+| loss | {settings["loss"]}, {"(1 − p⁺)(−log p⁺)" if settings["loss"] == "modified" else "−log p⁺"}; arXiv 2503.07470 |
+| temperature τ | {settings["temperature"]} |
+| negatives | {settings["negatives"]} |
+| directions | {settings["directions"]} |
+| epochs | {settings["epochs"]} |
+| batch size | {settings["batch_size"]} |
+| learning rate | {settings["learning_rate"]} |
+| seed | {settings["seed"]} |
+| steps | {facts["steps"]} |
+| versions | {", ".join(f"{name} {number}" for name, number in facts["versions"].items())} |
+
+```
+{facts["command"]}
+```
+
+## Limits
+
+Figures hold for the source named above; VCS-mini is a miniature, and its figures are not the benchmark's. Labels are
+people's judgements and can be wrong. The licence is that of the base model and of the labelled data, which you have
+to check. Search results are not medical advice.
+
+## Training queries' hashes
+
+sha256 of the NFC, lower-cased query with its white space folded, so that an evaluation can leave these queries out.
+{more} are in `training_queries.txt`.
+
+<details><summary>{len(hashes):,} hashes</summary>
+
+```
+{listed}
+```
+
+</details>
+"""
+
+
+def _figure(value: float, interval: list[float], form: str = ".3f") -> str:
+    return f"{value:{form}} [{interval[0]:{form}}, {interval[1]:{form}}]"

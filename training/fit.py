@@ -1,0 +1,261 @@
+"""One retraining from labels to a finished model directory: prepare, train, evaluate, put in place."""
+
+import argparse
+import fcntl
+import json
+import os
+import shutil
+import sys
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from training.card import comparison, verdict, write_files
+from training.dataset import TrainingSet, read_labels, training_set
+from training.losses import ContextSearchLoss
+from training.retrain import checked
+from vcs_demo.catalog import load_ranker
+from vcs_demo.errors import UserError, quoted
+from vcs_demo.leaderboard import main_measure
+from vcs_demo.rankers import DenseRanker
+from vcs_demo.runs import evaluate, training_hashes
+from vcs_demo.tasks import RetrievalTask, load_task
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+_SETTINGS = (
+    "loss",
+    "negatives",
+    "directions",
+    "temperature",
+    "epochs",
+    "batch_size",
+    "learning_rate",
+    "max_length",
+    "query_prompt",
+    "seed",
+    "task",
+)
+_PACKAGES = ("sentence-transformers", "transformers", "torch", "datasets")
+
+
+def retrain(options: argparse.Namespace) -> int:
+    """Carry out `training/retrain.py`; return the exit code.
+
+    Raises:
+        UserError: options, labels or base that cannot be used; an unfinished run with other settings.
+    """
+    options = checked(options)
+    labelled = read_labels(options.labels)
+    task = load_task(options.task, _source(options.source, {item.source for item in labelled}), "test")
+    if not isinstance(task, RetrievalTask):
+        raise UserError(f"{quoted(options.task)} is a reranking task; evaluate on vimedretrieve or one of its subsets.")
+    pairs = load_task("vimedretrieve", options.pairs, "train") if options.pairs else None
+    data = training_set(labelled, negatives=options.negatives, pairs=pairs, held_out=[task])
+    _say(f"{len(data.rows)} training rows: " + ", ".join(f"{n} {name}" for name, n in data.counts.items()))
+    base = load_ranker(options.base)
+    if not isinstance(base, DenseRanker):
+        raise UserError(f"{quoted(options.base)} cannot be trained; give 'minilm' or a SentenceTransformer directory.")
+    _loss(None, options, data)  # settings that do not go together are to be said before anything is loaded
+    with _Workplace(options.output) as place:
+        config = {
+            "settings": {name: getattr(options, name) for name in _SETTINGS},
+            "base": base.fingerprint,
+            "data": data.fingerprint,
+            "evaluation": task.fingerprint,
+        }
+        place.prepare(config, restart=options.restart)
+        _run(options, place, base, data, task)
+        place.finish(overwrite=options.overwrite)
+    _say(f"The model is in {options.output}; the app lists it as “{options.output.name}”.")
+    return 0
+
+
+def _run(
+    options: argparse.Namespace, place: "_Workplace", base: DenseRanker, data: TrainingSet, task: RetrievalTask
+) -> None:
+    from training.trainer import fine_tune
+
+    skip = training_hashes(base) | set(data.query_hashes)
+    place.progress(stage="evaluating the base model")
+    before = evaluate(task, base, skip_hashes=skip)
+    model = _fresh(base, options)
+    place.progress(stage="training")
+    steps = fine_tune(
+        model,
+        _loss(model, options, data),
+        data.as_dataset(with_negatives=options.negatives != "in-batch"),
+        options,
+        place.folder / "checkpoints",
+        place.progress,
+    )
+    place.progress(stage="evaluating the new model")
+    model.save_pretrained(str(place.model), create_model_card=False)
+    after = evaluate(task, DenseRanker(options.output.name, place.model), skip_hashes=skip)
+    compared = comparison(before, after)
+    main = main_measure(task.name)
+    facts = {
+        "name": options.output.name,
+        "base": {"name": base.name, "fingerprint": base.fingerprint},
+        "dimensions": model.get_embedding_dimension(),
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "prompts": model.prompts,
+        "settings": {name: getattr(options, name) for name in _SETTINGS},
+        "steps": steps,
+        "data": {
+            "fingerprint": data.fingerprint,
+            "counts": data.counts,
+            "sources": sorted(f"{source} ({name})" for source, name in data.sources),
+            "pairs": bool(options.pairs),
+        },
+        "evaluation": {
+            "task": task.name,
+            "source": task.source,
+            "fingerprint": task.fingerprint,
+            "queries": after.queries,
+            "skipped": after.skipped,
+            "main": main,
+        },
+        "metrics": compared,
+        "versions": {name: version(name) for name in _PACKAGES},
+        "command": _command(options),
+    }
+    write_files(place.model, facts, data)
+    if earlier := training_hashes(base):  # what an earlier retraining saw stays trained on
+        everything = sorted(earlier | set(data.query_hashes))
+        (place.model / "training_queries.txt").write_text("\n".join(everything) + "\n", "utf-8")
+    _say(verdict(compared, main).replace("**", ""))
+
+
+def _loss(model: "SentenceTransformer | None", options: argparse.Namespace, data: TrainingSet) -> ContextSearchLoss:
+    return ContextSearchLoss(
+        model,
+        weight=options.loss,
+        temperature=options.temperature,
+        directions=options.directions,
+        negatives=options.negatives,
+        known=data.known(),
+    )
+
+
+def _source(asked: str | None, found: set[str]) -> str:
+    if asked:
+        return asked
+    named = {source for source in found if source in ("mini", "hub")}
+    if found and not found <= {"mini", "hub"} and "VCS_SOURCE" not in os.environ:
+        raise UserError(
+            f"The labels came from {', '.join(map(quoted, sorted(found)))}; name the folder to evaluate on with --source."
+        )
+    return os.environ.get("VCS_SOURCE") or (named.pop() if len(named) == 1 else "mini")
+
+
+def _fresh(base: DenseRanker, options: argparse.Namespace) -> "SentenceTransformer":
+    """Load the base anew, since the ranker's own copy must not change, and set its length and prompts."""
+    model = DenseRanker(base.name, base.path).model
+    model.max_seq_length = min(options.max_length, model.max_seq_length or options.max_length)
+    if options.query_prompt is not None:
+        model.prompts = {"query": options.query_prompt, "document": (model.prompts or {}).get("document") or ""}
+        token = options.query_prompt.strip()
+        if token.startswith("<|") and token.endswith("|>"):
+            _add_token(model, token)
+    return model
+
+
+def _add_token(model: "SentenceTransformer", token: str) -> None:
+    """Give a prompt its own token, its vector the mean of the table: a random one costs quality until trained."""
+    import torch
+
+    if token in model.tokenizer.get_vocab():
+        return
+    model.tokenizer.add_tokens([token], special_tokens=True)
+    encoder = model[0].auto_model
+    with torch.no_grad():
+        mean = encoder.get_input_embeddings().weight.mean(dim=0)
+        encoder.resize_token_embeddings(len(model.tokenizer), mean_resizing=False)
+        encoder.get_input_embeddings().weight[-1] = mean
+
+
+class _Workplace:
+    """The folder `<output>.partial` in which a run works, one at a time, until it is moved into place."""
+
+    def __init__(self, output: Path) -> None:
+        self.output = output
+        self.folder = output.with_name(output.name + ".partial")
+        self.model = self.folder / "model"
+
+    def __enter__(self) -> "_Workplace":
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._lock = (self.folder / "lock").open("w")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            self._lock.close()
+            raise UserError(f"{self.output.name} is being trained already; wait for it or give another --output.") from error
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.close()
+
+    def prepare(self, config: dict[str, Any], *, restart: bool) -> None:
+        """Start a run, or go on with the one that was stopped if it is the same; raises UserError if it is not."""
+        path = self.folder / "config.json"
+        if restart:
+            shutil.rmtree(self.folder / "checkpoints", ignore_errors=True)
+        elif path.exists():
+            try:
+                earlier = json.loads(path.read_text("utf-8"))
+            except ValueError:
+                earlier = None
+            if earlier != json.loads(json.dumps(config)):
+                raise UserError(
+                    f"An unfinished run of {self.output.name} has other settings, labels or base; give those again, "
+                    "--restart to forget it, or another --output."
+                )
+        shutil.rmtree(self.model, ignore_errors=True)
+        _write(path, config)
+
+    def progress(self, **state: Any) -> None:
+        """Write where the run is, for whoever watches."""
+        _write(self.folder / "progress.json", {"at": time.time(), **state})
+        if "step" not in state:
+            _say(state["stage"] + " …")
+
+    def finish(self, *, overwrite: bool) -> None:
+        """Move the finished model into place and delete the rest."""
+        if self.output.exists():
+            if not overwrite:
+                raise UserError(f"{self.output.name} has appeared meanwhile; the new model is in {self.model}.")
+            aside = self.output.with_name(self.output.name + ".old.partial")
+            shutil.rmtree(aside, ignore_errors=True)
+            os.replace(self.output, aside)
+            os.replace(self.model, self.output)
+            shutil.rmtree(aside, ignore_errors=True)
+        else:
+            os.replace(self.model, self.output)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _write(path: Path, value: dict[str, Any]) -> None:
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(json.dumps(value, ensure_ascii=False), "utf-8")
+    os.replace(temporary, path)
+
+
+def _command(options: argparse.Namespace) -> str:
+    """Write the command anew, with folders by their names: a card says nothing about a machine."""
+    words = ["python training/retrain.py", f"--labels {options.labels.name}", f"--base {Path(options.base).name}"]
+    words += [f"--output {options.output.name}"]
+    for name in (*_SETTINGS, "pairs", "source"):
+        value = getattr(options, name)
+        if value is not None:
+            shown = Path(value).name if name in ("pairs", "source") else value
+            shown = f"'{shown}'" if " " in str(shown) else shown
+            words.append(f"--{name.replace('_', '-')} {shown}")
+    return " ".join(words)
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()

@@ -1,0 +1,101 @@
+"""Fine-tune an embedding model on labelled hard negatives, and say honestly whether it got better.
+
+    python training/retrain.py --labels data/labels.db --base minilm --output data/models/mine
+
+The output is a SentenceTransformer directory with a model card; it appears whole or not at all. A run that was
+stopped goes on from its last checkpoint when the same command is given again.
+"""
+
+import argparse
+import os
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+
+if __package__ in (None, ""):  # run as a script, from any directory
+    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from vcs_demo.errors import UserError
+from vcs_demo.settings import database_path, models_dir
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; return 0, 1 after one clear line on standard error, 130 when it was stopped."""
+    options = parser().parse_args(arguments)
+    before = signal.signal(signal.SIGTERM, _stop)
+    try:
+        from training.fit import retrain
+
+        return retrain(options)
+    except UserError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 1
+    except KeyboardInterrupt:
+        sys.stderr.write("\nstopped; the same command goes on from the last checkpoint\n")
+        return 130
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def parser() -> argparse.ArgumentParser:
+    """Describe the command line."""
+    command = argparse.ArgumentParser(
+        prog="python training/retrain.py",
+        description="Fine-tune an embedding model on labelled hard negatives.",
+        epilog="Example: python training/retrain.py --labels data/labels.db --base minilm --loss modified "
+        "--negatives both --temperature 0.1 --epochs 3 --output data/models/mine",
+    )
+    add = command.add_argument
+    add("--labels", type=Path, help="label database or export (default: the app's database)")
+    add("--base", default="minilm", help="ranker name or SentenceTransformer directory (default: minilm)")
+    add("--output", type=Path, help="directory to write (default: <base>-retrained in the app's models folder)")
+    add("--loss", choices=("modified", "infonce"), default="modified")
+    add("--negatives", choices=("in-batch", "hard", "both"), default="both")
+    add("--directions", choices=("paper", "authors"), default="paper", help="one direction, or the authors' four")
+    add("--temperature", type=float, default=0.1, metavar="τ")
+    add("--epochs", type=float, default=3)
+    add("--batch-size", type=int, default=32)
+    add("--learning-rate", type=float, default=5e-5)
+    add("--max-length", type=int, default=224, help="tokens of a text (default: 224)")
+    add("--pairs", metavar="SOURCE", help="add the (query, passage) pairs of this source's train split")
+    add("--query-prompt", metavar="TEXT", help="prefix of queries, such as '<|query|> '; default: the base's own")
+    add("--source", help="mini, hub or a folder to evaluate on (default: where the labels came from)")
+    add("--task", default="vimedretrieve", help="retrieval task to evaluate on (default: vimedretrieve)")
+    add("--seed", type=int, default=42)
+    add("--save-steps", type=int, default=50, help="optimizer steps between checkpoints (default: 50)")
+    add("--restart", action="store_true", help="forget an unfinished run of this output")
+    add("--overwrite", action="store_true", help="replace a finished model of this output")
+    return command
+
+
+def checked(options: argparse.Namespace) -> argparse.Namespace:
+    """Fill in the defaults that depend on the data directory; raises UserError for a number out of range."""
+    for name, lowest in (("batch_size", 1), ("max_length", 8), ("save_steps", 1)):
+        if getattr(options, name) < lowest:
+            flag = name.replace("_", "-")
+            raise UserError(f"--{flag} is {getattr(options, name)}; it must be {lowest} or more.")
+    for name in ("epochs", "learning_rate", "temperature"):
+        if not 0 < getattr(options, name) < float("inf"):
+            raise UserError(f"--{name.replace('_', '-')} is {getattr(options, name)}; it must be above 0.")
+    options.labels = options.labels or database_path()
+    options.output = (options.output or models_dir() / f"{Path(options.base).name}-retrained").expanduser().resolve()
+    if options.output.name.endswith(".partial"):
+        raise UserError(f"--output ends in '.partial' ({options.output.name}), which marks unfinished runs; rename it.")
+    if options.output.exists() and not options.overwrite:
+        raise UserError(f"{options.output.name} exists already; give another --output, or --overwrite to replace it.")
+    if not os.access(_existing_parent(options.output), os.W_OK):
+        raise UserError(f"The folder of {options.output} cannot be written; give another --output.")
+    return options
+
+
+def _existing_parent(path: Path) -> Path:
+    return next(parent for parent in path.parents if parent.exists())
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,119 @@
+"""The sentence-transformers trainer as retraining uses it: prompts, checkpoints, progress with an ETA."""
+
+import argparse
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from transformers import TrainerCallback
+
+if TYPE_CHECKING:
+    import datasets
+    from sentence_transformers import SentenceTransformer
+    from torch import nn
+
+_WHOLE = "whole"  # a file that marks a checkpoint as completely written
+
+
+def fine_tune(
+    model: "SentenceTransformer",
+    loss: "nn.Module",
+    dataset: "datasets.Dataset",
+    options: argparse.Namespace,
+    checkpoints: Path,
+    report: Callable[..., None],
+) -> int:
+    """Train the model in place, from the newest whole checkpoint if there is one; return the number of steps.
+
+    Queries and documents get the model's own prompts, as they do when it encodes.
+
+    Args:
+        model: what is trained.
+        loss: takes the dataset's columns.
+        dataset: columns anchor, positive, (negative,) label.
+        options: of the command line: epochs, batch_size, learning_rate, seed, save_steps.
+        checkpoints: folder of checkpoints.
+        report: called with stage, step, total, loss and eta (seconds) after every step.
+    """
+    import torch
+    from sentence_transformers import SentenceTransformerTrainer, SentenceTransformerTrainingArguments
+    from transformers.utils.logging import disable_progress_bar
+
+    disable_progress_bar()
+    prompts = model.prompts or {}
+    document = prompts.get("document") or ""
+    cuda = torch.cuda.is_available()
+    arguments = SentenceTransformerTrainingArguments(
+        output_dir=str(checkpoints),
+        num_train_epochs=options.epochs,
+        per_device_train_batch_size=options.batch_size,
+        learning_rate=options.learning_rate,
+        warmup_steps=0.1,
+        seed=options.seed,
+        data_seed=options.seed,
+        save_strategy="steps",
+        save_steps=options.save_steps,
+        save_total_limit=2,
+        logging_steps=1,
+        report_to="none",
+        disable_tqdm=True,
+        use_cpu=not cuda,
+        bf16=cuda,
+        prompts={"anchor": prompts.get("query") or "", "positive": document, "negative": document},
+        dataloader_pin_memory=cuda,
+    )
+    trainer = SentenceTransformerTrainer(
+        model=model, args=arguments, train_dataset=dataset, loss=loss, callbacks=[_Watch(report)]
+    )
+    for callback in ("PrinterCallback", "DefaultFlowPrinter"):
+        _remove(trainer, callback)
+    found = newest(checkpoints)
+    if found:
+        sys.stderr.write(f"going on from {found.name}\n")
+    trainer.train(resume_from_checkpoint=str(found) if found else None)
+    return int(trainer.state.global_step)
+
+
+def newest(checkpoints: Path) -> Path | None:
+    """Return the newest checkpoint that was completely written; those that were not are deleted."""
+    found = []
+    for folder in checkpoints.glob("checkpoint-*"):
+        if (folder / _WHOLE).exists():
+            found.append(folder)
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+    return max(found, key=lambda folder: int(folder.name.rpartition("-")[2]), default=None)
+
+
+def _remove(trainer: Any, name: str) -> None:
+    for callback in list(trainer.callback_handler.callbacks):
+        if type(callback).__name__ == name:
+            trainer.remove_callback(type(callback))
+
+
+class _Watch(TrainerCallback):
+    """Reports every step, and marks checkpoints that are whole."""
+
+    def __init__(self, report: Callable[..., None]) -> None:
+        self._report = report
+        self._began: tuple[float, int] | None = None
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self._began = (time.monotonic(), state.global_step)
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict | None = None, **_: Any) -> None:
+        if not logs or "loss" not in logs or self._began is None:
+            return
+        began, first = self._began
+        done = max(state.global_step - first, 1)
+        eta = (time.monotonic() - began) / done * (state.max_steps - state.global_step)
+        loss = round(float(logs["loss"]), 6)
+        self._report(stage="training", step=state.global_step, total=state.max_steps, loss=loss, eta=round(eta))
+        minutes, seconds = divmod(round(eta), 60)
+        sys.stderr.write(f"step {state.global_step}/{state.max_steps}  loss {loss:.4f}  {minutes}:{seconds:02d} left\n")
+
+    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        (Path(args.output_dir) / f"checkpoint-{state.global_step}" / _WHOLE).touch()
