@@ -62,7 +62,9 @@ def card(facts: dict[str, Any], hashes: list[str]) -> str:
     counts = [f"| {name} | {number} |" for name, number in facts["data"]["counts"].items()]
     listed = "\n".join(hashes[:LISTED])
     more = f"The first {LISTED:,} of {len(hashes):,}; all" if len(hashes) > LISTED else "All"
-    prompts = ", ".join(f"{name}: `{json.dumps(text, ensure_ascii=False)}`" for name, text in facts["prompts"].items())
+    prompts = ", ".join(
+        f"{name}: `{json.dumps(text, ensure_ascii=False)}`" for name, text in facts["prompts"].items()
+    )
     return f"""---
 language: vi
 library_name: sentence-transformers

@@ -173,7 +173,9 @@ def training_set(
         rows = [row for row in rows if row[2] is not None]
     counts["rows"] = len(rows)
     if not rows:
-        said = ", ".join(f"{n} {name.removeprefix('labels: ')}" for name, n in counts.items() if "labels: " in name)
+        said = ", ".join(
+            f"{n} {name.removeprefix('labels: ')}" for name, n in counts.items() if "labels: " in name
+        )
         raise DatasetError(
             f"Nothing can be trained on (labels: {said or 'none'}); label some candidates as hard or as false "
             "negative, or add pairs of a train split (--pairs)."
@@ -185,7 +187,9 @@ def _pairs(
     task: RetrievalTask, unseen: set[str], counts: Counter[str]
 ) -> tuple[list[tuple[str, str]], set[tuple[str, str]]]:
     if not isinstance(task, RetrievalTask) or task.split == "test":
-        raise DatasetError(f"The {task.split} split of {task.name} is for evaluation; take pairs from a train split.")
+        raise DatasetError(
+            f"The {task.split} split of {task.name} is for evaluation; take pairs from a train split."
+        )
     words = {passage_id: set(syllables(passage)) for passage_id, passage in task.passages.items()}
     added, known = [], set()
     for query_id, query in task.queries.items():

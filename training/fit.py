@@ -51,13 +51,17 @@ def retrain(options: argparse.Namespace) -> int:
     labelled = read_labels(options.labels)
     task = load_task(options.task, _source(options.source, {item.source for item in labelled}), "test")
     if not isinstance(task, RetrievalTask):
-        raise UserError(f"{quoted(options.task)} is a reranking task; evaluate on vimedretrieve or one of its subsets.")
+        raise UserError(
+            f"{quoted(options.task)} is a reranking task; evaluate on vimedretrieve or one of its subsets."
+        )
     pairs = load_task("vimedretrieve", options.pairs, "train") if options.pairs else None
     data = training_set(labelled, negatives=options.negatives, pairs=pairs, held_out=[task])
     _say(f"{len(data.rows)} training rows: " + ", ".join(f"{n} {name}" for name, n in data.counts.items()))
     base = load_ranker(options.base)
     if not isinstance(base, DenseRanker):
-        raise UserError(f"{quoted(options.base)} cannot be trained; give 'minilm' or a SentenceTransformer directory.")
+        raise UserError(
+            f"{quoted(options.base)} cannot be trained; give 'minilm' or a SentenceTransformer directory."
+        )
     _loss(None, options, data)  # settings that do not go together are to be said before anything is loaded
     with _Workplace(options.output) as place:
         config = {
@@ -74,7 +78,11 @@ def retrain(options: argparse.Namespace) -> int:
 
 
 def _run(
-    options: argparse.Namespace, place: "_Workplace", base: DenseRanker, data: TrainingSet, task: RetrievalTask
+    options: argparse.Namespace,
+    place: "_Workplace",
+    base: DenseRanker,
+    data: TrainingSet,
+    task: RetrievalTask,
 ) -> None:
     from training.trainer import fine_tune
 
@@ -129,7 +137,9 @@ def _run(
     _say(verdict(compared, main).replace("**", ""))
 
 
-def _loss(model: "SentenceTransformer | None", options: argparse.Namespace, data: TrainingSet) -> ContextSearchLoss:
+def _loss(
+    model: "SentenceTransformer | None", options: argparse.Namespace, data: TrainingSet
+) -> ContextSearchLoss:
     return ContextSearchLoss(
         model,
         weight=options.loss,
@@ -156,7 +166,10 @@ def _fresh(base: DenseRanker, options: argparse.Namespace) -> "SentenceTransform
     model = DenseRanker(base.name, base.path).model
     model.max_seq_length = min(options.max_length, model.max_seq_length or options.max_length)
     if options.query_prompt is not None:
-        model.prompts = {"query": options.query_prompt, "document": (model.prompts or {}).get("document") or ""}
+        model.prompts = {
+            "query": options.query_prompt,
+            "document": (model.prompts or {}).get("document") or "",
+        }
         token = options.query_prompt.strip()
         if token.startswith("<|") and token.endswith("|>"):
             _add_token(model, token)
@@ -192,7 +205,9 @@ class _Workplace:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             self._lock.close()
-            raise UserError(f"{self.output.name} is being trained already; wait for it or give another --output.") from error
+            raise UserError(
+                f"{self.output.name} is being trained already; wait for it or give another --output."
+            ) from error
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -226,7 +241,9 @@ class _Workplace:
         """Move the finished model into place and delete the rest."""
         if self.output.exists():
             if not overwrite:
-                raise UserError(f"{self.output.name} has appeared meanwhile; the new model is in {self.model}.")
+                raise UserError(
+                    f"{self.output.name} has appeared meanwhile; the new model is in {self.model}."
+                )
             aside = self.output.with_name(self.output.name + ".old.partial")
             shutil.rmtree(aside, ignore_errors=True)
             os.replace(self.output, aside)
@@ -245,7 +262,11 @@ def _write(path: Path, value: dict[str, Any]) -> None:
 
 def _command(options: argparse.Namespace) -> str:
     """Write the command anew, with folders by their names: a card says nothing about a machine."""
-    words = ["python training/retrain.py", f"--labels {options.labels.name}", f"--base {Path(options.base).name}"]
+    words = [
+        "python training/retrain.py",
+        f"--labels {options.labels.name}",
+        f"--base {Path(options.base).name}",
+    ]
     words += [f"--output {options.output.name}"]
     for name in (*_SETTINGS, "pairs", "source"):
         value = getattr(options, name)

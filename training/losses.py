@@ -51,7 +51,8 @@ class KnownPositives:
         queries, positives = [self.query[r] for r in rows], [self.positive[r] for r in rows]
         negatives = [self.negative[r] for r in rows] if self.negative else []
         known = torch.tensor(
-            [[d < 0 or (q, d) in self.pairs for d in positives + negatives] for q in queries], dtype=torch.bool
+            [[d < 0 or (q, d) in self.pairs for d in positives + negatives] for q in queries],
+            dtype=torch.bool,
         )
         size = len(rows)
         own = torch.eye(size, dtype=torch.bool)
@@ -120,7 +121,9 @@ class ContextSearchLoss(nn.Module):
             if value not in get_args(kind):
                 raise LossError(f"{quoted(value)} is not one of the {name}: {', '.join(get_args(kind))}.")
         if not temperature > 0:
-            raise LossError(f"The temperature is {temperature}; it must be above 0 (the paper recommends 0.1).")
+            raise LossError(
+                f"The temperature is {temperature}; it must be above 0 (the paper recommends 0.1)."
+            )
         if directions == "authors" and negatives == "hard":
             raise LossError(
                 "With 'hard' negatives the authors' code has no directions; take 'paper' directions, or 'both'."
@@ -139,7 +142,9 @@ class ContextSearchLoss(nn.Module):
         with torch.autocast(vectors[0].device.type, enabled=False):
             queries, positives, *negatives = [_normalised(column) for column in vectors]
             if self.negatives != "in-batch" and not negatives:
-                raise LossError(f"Negatives '{self.negatives}' need a third column of negatives; there is none.")
+                raise LossError(
+                    f"Negatives '{self.negatives}' need a third column of negatives; there is none."
+                )
             rows = None if labels is None or self.known is None else labels.tolist()
             masks = self.known.masks(rows) if self.known and rows is not None else {}
             if self.negatives == "hard":

@@ -49,17 +49,30 @@ def parser() -> argparse.ArgumentParser:
     add = command.add_argument
     add("--labels", type=Path, help="label database or export (default: the app's database)")
     add("--base", default="minilm", help="ranker name or SentenceTransformer directory (default: minilm)")
-    add("--output", type=Path, help="directory to write (default: <base>-retrained in the app's models folder)")
+    add(
+        "--output",
+        type=Path,
+        help="directory to write (default: <base>-retrained in the app's models folder)",
+    )
     add("--loss", choices=("modified", "infonce"), default="modified")
     add("--negatives", choices=("in-batch", "hard", "both"), default="both")
-    add("--directions", choices=("paper", "authors"), default="paper", help="one direction, or the authors' four")
+    add(
+        "--directions",
+        choices=("paper", "authors"),
+        default="paper",
+        help="one direction, or the authors' four",
+    )
     add("--temperature", type=float, default=0.1, metavar="τ")
     add("--epochs", type=float, default=3)
     add("--batch-size", type=int, default=32)
     add("--learning-rate", type=float, default=5e-5)
     add("--max-length", type=int, default=224, help="tokens of a text (default: 224)")
     add("--pairs", metavar="SOURCE", help="add the (query, passage) pairs of this source's train split")
-    add("--query-prompt", metavar="TEXT", help="prefix of queries, such as '<|query|> '; default: the base's own")
+    add(
+        "--query-prompt",
+        metavar="TEXT",
+        help="prefix of queries, such as '<|query|> '; default: the base's own",
+    )
     add("--source", help="mini, hub or a folder to evaluate on (default: where the labels came from)")
     add("--task", default="vimedretrieve", help="retrieval task to evaluate on (default: vimedretrieve)")
     add("--seed", type=int, default=42)
@@ -79,11 +92,17 @@ def checked(options: argparse.Namespace) -> argparse.Namespace:
         if not 0 < getattr(options, name) < float("inf"):
             raise UserError(f"--{name.replace('_', '-')} is {getattr(options, name)}; it must be above 0.")
     options.labels = options.labels or database_path()
-    options.output = (options.output or models_dir() / f"{Path(options.base).name}-retrained").expanduser().resolve()
+    options.output = (
+        (options.output or models_dir() / f"{Path(options.base).name}-retrained").expanduser().resolve()
+    )
     if options.output.name.endswith(".partial"):
-        raise UserError(f"--output ends in '.partial' ({options.output.name}), which marks unfinished runs; rename it.")
+        raise UserError(
+            f"--output ends in '.partial' ({options.output.name}), which marks unfinished runs; rename it."
+        )
     if options.output.exists() and not options.overwrite:
-        raise UserError(f"{options.output.name} exists already; give another --output, or --overwrite to replace it.")
+        raise UserError(
+            f"{options.output.name} exists already; give another --output, or --overwrite to replace it."
+        )
     if not os.access(_existing_parent(options.output), os.W_OK):
         raise UserError(f"The folder of {options.output} cannot be written; give another --output.")
     return options

@@ -111,9 +111,13 @@ class _Watch(TrainerCallback):
         done = max(state.global_step - first, 1)
         eta = (time.monotonic() - began) / done * (state.max_steps - state.global_step)
         loss = round(float(logs["loss"]), 6)
-        self._report(stage="training", step=state.global_step, total=state.max_steps, loss=loss, eta=round(eta))
+        self._report(
+            stage="training", step=state.global_step, total=state.max_steps, loss=loss, eta=round(eta)
+        )
         minutes, seconds = divmod(round(eta), 60)
-        sys.stderr.write(f"step {state.global_step}/{state.max_steps}  loss {loss:.4f}  {minutes}:{seconds:02d} left\n")
+        sys.stderr.write(
+            f"step {state.global_step}/{state.max_steps}  loss {loss:.4f}  {minutes}:{seconds:02d} left\n"
+        )
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         (Path(args.output_dir) / f"checkpoint-{state.global_step}" / _WHOLE).touch()

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 
 GREY, GRID = "#888888", "rgba(136,136,136,.25)"
-MEASURED, REPORTED = "#3d7fd6", "#b8863b"
+BLUE = "#3d7fd6"
 
 
 def bars(
@@ -13,7 +13,6 @@ def bars(
     values: Sequence[float],
     intervals: Sequence[tuple[float, float] | None],
     axis: str,
-    colours: Sequence[str] | None = None,
 ) -> go.Figure:
     """Draw horizontal bars with their intervals, the first at the top; values in [0, 1]."""
     ends = [pair or (value, value) for value, pair in zip(values, intervals, strict=True)]
@@ -24,7 +23,7 @@ def bars(
             x=list(values),
             y=list(names),
             orientation="h",
-            marker_color=list(colours) if colours else MEASURED,
+            marker_color=BLUE,
             error_x={"type": "data", "array": above, "arrayminus": below, "color": GREY, "thickness": 1.5},
             text=[f"{value:.3f}" for value in values],
             textposition="inside",

@@ -23,6 +23,14 @@ def is_hub(source: str) -> bool:
     return source == "hub"
 
 
+def check_source(source: str) -> None:
+    """Raise SourceError unless the source is `mini`, `hub` or a folder."""
+    if source not in ("mini", "hub") and not Path(source).expanduser().is_dir():
+        raise SourceError(
+            f"The source {quoted(source)} is not a folder; give 'mini', 'hub' or a folder laid out like the hub."
+        )
+
+
 def source_label(source: str) -> str:
     """Name a source for a table or a file: `mini`, `hub`, or the folder's own name (never its full path)."""
     return source if source in ("mini", "hub") else Path(source).resolve().name
@@ -52,11 +60,8 @@ def read_rows(
     if is_hub(source):
         tables = [_from_hub(dataset, config, split)]
     else:
+        check_source(source)
         root = MINIATURE if source == "mini" else Path(source).expanduser()
-        if not root.is_dir():
-            raise SourceError(
-                f"The source {quoted(source)} is not a folder; give 'mini', 'hub' or a folder that holds {dataset}/."
-            )
         tables = [_from_file(path) for path in _files(root, source, dataset, config, split, parts)]
     rows = []
     for name, table in tables:

@@ -46,7 +46,10 @@ def test_a_false_negative_is_never_a_negative_even_if_someone_called_it_hard():
 
 
 def test_the_numbers_for_the_loss_tell_positives_and_rows_without_a_negative():
-    labels = [*LABELS[:2], said("Sốt thì làm gì?", "Sốt nên nghỉ.", "false_negative", positive="Khi sốt nên uống nước.")]
+    labels = [
+        *LABELS[:2],
+        said("Sốt thì làm gì?", "Sốt nên nghỉ.", "false_negative", positive="Khi sốt nên uống nước."),
+    ]
     found = training_set(labels)
     known = found.known()
     assert known.negative[-1] == -1 and known.negative[0] >= 0
@@ -58,7 +61,10 @@ def test_the_numbers_for_the_loss_tell_positives_and_rows_without_a_negative():
 
 
 def test_hard_negatives_alone_leave_out_rows_without_one_and_in_batch_takes_none():
-    labels = [*LABELS, said("Sốt thì làm gì?", "Sốt nên nghỉ.", "false_negative", positive="Khi sốt nên uống nước.")]
+    labels = [
+        *LABELS,
+        said("Sốt thì làm gì?", "Sốt nên nghỉ.", "false_negative", positive="Khi sốt nên uống nước."),
+    ]
     hard = training_set(labels, negatives="hard")
     assert hard.counts["rows left out: no explicit negative"] == 2
     assert all(negative for _, _, negative in hard.rows)
@@ -83,7 +89,9 @@ def test_pairs_of_a_train_split_are_added_and_the_evaluations_own_are_not():
 
 
 def test_a_label_on_the_evaluations_query_or_passage_is_left_out():
-    test = retrieval_task("vimedretrieve", "mini", "test", [{"question": "ĐAU đầu  uống gì?", "context": "Khác."}])
+    test = retrieval_task(
+        "vimedretrieve", "mini", "test", [{"question": "ĐAU đầu  uống gì?", "context": "Khác."}]
+    )
     with pytest.raises(DatasetError, match="Nothing can be trained on"):
         training_set(LABELS, held_out=[test])
 

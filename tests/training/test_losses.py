@@ -35,13 +35,17 @@ def by_the_formula(columns, weight, directions, negatives, temperature):
     q, p, n = [c / c.norm(dim=1, keepdim=True) for c in columns]
 
     def term(anchor, positive, others):
-        total = torch.exp(anchor @ positive / temperature) + sum(torch.exp(anchor @ o / temperature) for o in others)
+        total = torch.exp(anchor @ positive / temperature) + sum(
+            torch.exp(anchor @ o / temperature) for o in others
+        )
         share = torch.exp(anchor @ positive / temperature) / total
         return -torch.log(share) * ((1 - share) if weight == "modified" else 1)
 
     def mean(left, right, more=()):
         rows = range(len(left))
-        return sum(term(left[i], right[i], [right[j] for j in rows if j != i] + list(more)) for i in rows) / len(left)
+        return sum(
+            term(left[i], right[i], [right[j] for j in rows if j != i] + list(more)) for i in rows
+        ) / len(left)
 
     if negatives == "hard":
         return sum(term(q[i], p[i], [n[i]]) for i in range(len(q))) / len(q)
@@ -69,7 +73,9 @@ def test_value_and_gradient_are_those_of_the_formula_in_float64(weight, directio
 def test_a_case_that_can_be_checked_by_hand():
     # Two orthogonal pairs at τ = 1: p = e / (e + 1) = .7311; (1 − p)(−ln p) = .2689 × .3133 = .0842.
     q = torch.eye(2, dtype=torch.float64)
-    assert make(temperature=1.0).of_embeddings([q, q]).item() == pytest.approx(0.2689414 * 0.3132617, abs=1e-6)
+    assert make(temperature=1.0).of_embeddings([q, q]).item() == pytest.approx(
+        0.2689414 * 0.3132617, abs=1e-6
+    )
     assert make("infonce", temperature=1.0).of_embeddings([q, q]).item() == pytest.approx(0.3132617, abs=1e-6)
 
 
@@ -93,7 +99,10 @@ def test_a_temperature_of_0_01_neither_overflows_nor_drifts(weight, directions, 
         assert torch.isfinite(ours.grad).all()
         scale = theirs.grad.abs().max()
         torch.testing.assert_close(
-            ours.grad.double() / scale, theirs.grad / scale, rtol=0, atol=1e-3 if dtype == torch.float32 else 2e-2
+            ours.grad.double() / scale,
+            theirs.grad / scale,
+            rtol=0,
+            atol=1e-3 if dtype == torch.float32 else 2e-2,
         )
 
 
@@ -162,7 +171,9 @@ def test_a_known_positive_is_in_no_denominator_wherever_it_stands():
 
 
 def test_rows_of_the_same_query_or_text_do_not_repel_one_another():
-    known = KnownPositives(query=[0, 0, 1], positive=[10, 11, 10], pairs=frozenset({(0, 10), (0, 11), (1, 10)}))
+    known = KnownPositives(
+        query=[0, 0, 1], positive=[10, 11, 10], pairs=frozenset({(0, 10), (0, 11), (1, 10)})
+    )
     masks = known.masks([0, 1, 2])
     assert masks["qd"].int().tolist() == [[0, 1, 1], [1, 0, 1], [1, 0, 0]]
     assert masks["qq"].int().tolist() == [[0, 1, 0], [1, 0, 0], [0, 0, 0]]

@@ -37,7 +37,9 @@ def labels(tmp_path):
                 split="train",
             )
             store.add_candidates([candidate])
-            store.label(candidate.id, "an", "false_negative" if number % 4 == 0 else "hard", token=str(number))
+            store.label(
+                candidate.id, "an", "false_negative" if number % 4 == 0 else "hard", token=str(number)
+            )
     return tmp_path / "labels.db"
 
 
@@ -62,7 +64,13 @@ def test_a_retrained_model_is_a_standard_directory_with_a_card_and_the_app_finds
     facts = json.loads((output / "training.json").read_text("utf-8"))
     row = facts["metrics"]["accuracy@20"]
     assert f"{row['before']:.3f} [{row['before_interval'][0]:.3f}" in card
-    for words in ("temperature τ | 0.1", "| loss | modified", "18", "labels: hard", facts["data"]["fingerprint"]):
+    for words in (
+        "temperature τ | 0.1",
+        "| loss | modified",
+        "18",
+        "labels: hard",
+        facts["data"]["fingerprint"],
+    ):
         assert words in card
     assert str(output.parent) not in card and str(labels.parent) not in card
 
@@ -85,7 +93,10 @@ def test_a_retrained_model_is_a_standard_directory_with_a_card_and_the_app_finds
 
 def test_the_papers_token_can_be_added_to_a_base_without_it(labels, tiny_model_dir, tmp_path):
     output = tmp_path / "prompted"
-    assert main(arguments(labels, tiny_model_dir, output, "--query-prompt", "<|query|> ", "--loss", "infonce")) == 0
+    assert (
+        main(arguments(labels, tiny_model_dir, output, "--query-prompt", "<|query|> ", "--loss", "infonce"))
+        == 0
+    )
     from sentence_transformers import SentenceTransformer
 
     model = SentenceTransformer(str(output))
@@ -102,7 +113,9 @@ def test_every_way_of_training_runs(settings, labels, tiny_model_dir, tmp_path):
     assert ("pairs" in facts["data"]["counts"]) and facts["steps"] >= 4
 
 
-def test_a_killed_run_leaves_no_model_and_the_same_command_goes_on(labels, tiny_model_dir, tmp_path, own_data_dir):
+def test_a_killed_run_leaves_no_model_and_the_same_command_goes_on(
+    labels, tiny_model_dir, tmp_path, own_data_dir
+):
     output, partial = tmp_path / "killed", tmp_path / "killed.partial"
     script = [sys.executable, str(ROOT / "training" / "retrain.py")]
     more = arguments(labels, tiny_model_dir, output, "--save-steps", "10", "--epochs", "12")
@@ -120,10 +133,14 @@ def test_a_killed_run_leaves_no_model_and_the_same_command_goes_on(labels, tiny_
     # A checkpoint that was being written when the power went is not used.
     (partial / "checkpoints" / "checkpoint-99999").mkdir()
     # Other settings are not mixed in.
-    refused = subprocess.run([*script, *more, "--temperature", "0.2"], env=environment, capture_output=True, text=True)
+    refused = subprocess.run(
+        [*script, *more, "--temperature", "0.2"], env=environment, capture_output=True, text=True
+    )
     assert refused.returncode == 1 and "other settings" in refused.stderr.splitlines()[-1]
 
-    done = subprocess.run([*script, *more], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=240)
+    done = subprocess.run(
+        [*script, *more], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=240
+    )
     assert done.returncode == 0, done.stderr
     assert "going on from checkpoint-" in done.stderr and "step 1/" not in done.stderr
     assert (output / "modules.json").exists() and not partial.exists()

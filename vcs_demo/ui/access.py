@@ -35,7 +35,9 @@ class Access:
     @classmethod
     def from_environment(cls, host: str) -> "Access":
         """Choose the mode by where the app runs; admins come from $VCS_ADMINS (comma-separated)."""
-        admins = frozenset(name.strip() for name in os.environ.get("VCS_ADMINS", "").split(",") if name.strip())
+        admins = frozenset(
+            name.strip() for name in os.environ.get("VCS_ADMINS", "").split(",") if name.strip()
+        )
         if os.environ.get("SPACE_ID"):
             return cls("space" if os.environ.get("OAUTH_CLIENT_ID") else "read-only", admins)
         return cls("single" if host in LOOPBACK else "read-only", admins)
@@ -64,5 +66,7 @@ class Access:
         """Return who is asking if they may compute, mine and train; raises UserError."""
         person = self.person(profile)
         if not person.may_run:
-            raise UserError("Only the people named in VCS_ADMINS can run this here; duplicate the app to run your own.")
+            raise UserError(
+                "Only the people named in VCS_ADMINS can run this here; duplicate the app to run your own."
+            )
         return person

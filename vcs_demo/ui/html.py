@@ -10,7 +10,11 @@ from vcs_demo.text import nfc, syllables
 from vcs_demo.ui.words import say
 
 _templates = Environment(
-    loader=PackageLoader("vcs_demo.ui"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    loader=PackageLoader("vcs_demo.ui"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
 )
 _WORD = re.compile(r"(\w+)")
 # Vietnamese function words: marking them would mark every line.

@@ -120,14 +120,18 @@ class Desk:
         )
 
 
-def mined(library: Library, store: LabelStore, ranker: str, limit: int, margin: float, lang: str) -> Iterator[str]:
+def mined(
+    library: Library, store: LabelStore, ranker: str, limit: int, margin: float, lang: str
+) -> Iterator[str]:
     """Mine from the source's train split into the store, yielding a line about where it is."""
     try:
         task = library.task("vimedretrieve", "train")
         chosen = load_ranker(ranker, allow_paths=False)
         result = None
         for state in watched(
-            lambda report: mine(task, chosen, limit=int(limit), relative_margin=float(margin), progress=report)
+            lambda report: mine(
+                task, chosen, limit=int(limit), relative_margin=float(margin), progress=report
+            )
         ):
             result = state.result
             text = say(lang, "label.mining", ranker=ranker, done=state.done, total=state.total or "…")
@@ -167,10 +171,16 @@ def build(
         with gr.Row(elem_classes="vcs-decide"):
             for number, label in enumerate(LABELS, start=1):
                 buttons[label] = words.make(
-                    gr.Button, {"value": f"label.{label}"}, elem_id=f"vcs-key-{number}", variant="primary", min_width=150
+                    gr.Button,
+                    {"value": f"label.{label}"},
+                    elem_id=f"vcs-key-{number}",
+                    variant="primary",
+                    min_width=150,
                 )
         with gr.Row():
-            undo = words.make(gr.Button, {"value": "label.undo"}, elem_id="vcs-key-u", size="sm", min_width=120)
+            undo = words.make(
+                gr.Button, {"value": "label.undo"}, elem_id="vcs-key-u", size="sm", min_width=120
+            )
             buttons["skip"] = words.make(
                 gr.Button, {"value": "label.skip"}, elem_id="vcs-key-s", size="sm", min_width=120
             )
@@ -183,7 +193,12 @@ def build(
                     gr.Dropdown, {"label": "label.mine_ranker"}, choices=ranker_choices(), value="bm25"
                 )
                 limit = words.make(
-                    gr.Number, {"label": "label.mine_limit"}, value=200, minimum=1, maximum=10_000, precision=0
+                    gr.Number,
+                    {"label": "label.mine_limit"},
+                    value=200,
+                    minimum=1,
+                    maximum=10_000,
+                    precision=0,
                 )
                 margin = words.make(
                     gr.Slider, {"label": "label.mine_margin"}, minimum=0, maximum=0.5, step=0.01, value=0.05
@@ -192,7 +207,9 @@ def build(
             mining = gr.HTML(container=False, elem_id="vcs-mining")
         with words.make(gr.Accordion, {"label": "label.export_title"}, open=False):
             with gr.Row():
-                format = words.make(gr.Radio, {"label": "label.export_format"}, choices=list(FORMATS), value="jsonl")
+                format = words.make(
+                    gr.Radio, {"label": "label.export_format"}, choices=list(FORMATS), value="jsonl"
+                )
                 save = words.make(gr.Button, {"value": "label.export"})
             file = gr.File(show_label=False, visible=False)
 
@@ -229,13 +246,17 @@ def build(
     def take_back(turn: Turn, lang: str, profile: gr.OAuthProfile | None) -> tuple:
         def act(name: str) -> tuple[Turn, str]:
             opened = desk.undo(name)
-            return (opened, say(lang, "label.undone")) if opened else (turn, say(lang, "label.nothing_to_undo"))
+            return (
+                (opened, say(lang, "label.undone")) if opened else (turn, say(lang, "label.nothing_to_undo"))
+            )
 
         return guarded(act, lang, profile)
 
     def open_tab(turn: Turn, sample_only: bool, lang: str, profile: gr.OAuthProfile | None) -> tuple:
         def act(name: str) -> tuple[Turn, str]:
-            return (replace(turn, shown=time.monotonic()) if turn.candidate_id else desk.next(name, sample_only)), ""
+            return (
+                replace(turn, shown=time.monotonic()) if turn.candidate_id else desk.next(name, sample_only)
+            ), ""
 
         return guarded(act, lang, profile)
 
@@ -257,7 +278,9 @@ def build(
     language.change(open_tab, [turn, sample, language], seen, **serial)
     sample.input(narrow, [sample, language], seen, **serial)
 
-    def run(ranker: str, limit: int, margin: float, lang: str, profile: gr.OAuthProfile | None) -> Iterator[str]:
+    def run(
+        ranker: str, limit: int, margin: float, lang: str, profile: gr.OAuthProfile | None
+    ) -> Iterator[str]:
         try:
             access.operator(profile)
         except UserError as error:
@@ -266,14 +289,21 @@ def build(
         yield from mined(library, store, ranker, limit, margin, lang)
 
     start.click(
-        run, [miner, limit, margin, language], mining, concurrency_limit=1, api_visibility="private", show_progress="hidden"
+        run,
+        [miner, limit, margin, language],
+        mining,
+        concurrency_limit=1,
+        api_visibility="private",
+        show_progress="hidden",
     ).then(open_tab, [turn, sample, language], seen, **serial)
 
     def save_labels(format: str, lang: str, profile: gr.OAuthProfile | None) -> dict:
         try:
             access.annotator(profile)
             path, count = exported(store, format)
-            return gr.update(value=str(path), visible=True, label=say(lang, "label.exported", count=count), show_label=True)
+            return gr.update(
+                value=str(path), visible=True, label=say(lang, "label.exported", count=count), show_label=True
+            )
         except UserError as error:
             raise gr.Error(str(error), print_exception=False) from error
 

@@ -62,7 +62,9 @@ def build(library: Library, words: Localised, language: gr.Radio) -> dict[str, o
     """Lay out the tab; return the components that others update."""
     with words.make(gr.Tab, {"label": "rerank.tab"}, id="rerank"):
         with gr.Row():
-            task = words.make(gr.Dropdown, {"label": "search.task"}, choices=RERANKING_TASKS, value=RERANKING_TASKS[0])
+            task = words.make(
+                gr.Dropdown, {"label": "search.task"}, choices=RERANKING_TASKS, value=RERANKING_TASKS[0]
+            )
             pick = words.make(gr.Dropdown, {"label": "rerank.pick"}, choices=[], value=None, scale=3)
         query = words.make(gr.Textbox, {"label": "rerank.query"}, lines=2, max_length=1_000)
         lines = words.make(
@@ -130,5 +132,4 @@ def build(library: Library, words: Localised, language: gr.Radio) -> dict[str, o
         except UserError as error:
             raise gr.Error(str(error), print_exception=False) from error
 
-    gr.api(rerank, api_name="rerank", concurrency_limit=4)
-    return {"rankers": rankers, "pick": pick, "task": task, "refill": refill}
+    return {"api": rerank, "rankers": rankers, "pick": pick, "task": task, "refill": refill}

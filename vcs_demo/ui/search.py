@@ -63,12 +63,18 @@ def build(library: Library, words: Localised, language: gr.Radio) -> dict[str, o
     """Lay out the tab; return the components that others update."""
     with words.make(gr.Tab, {"label": "search.tab"}, id="search"):
         with gr.Row():
-            task = words.make(gr.Dropdown, {"label": "search.task"}, choices=RETRIEVAL_TASKS, value=RETRIEVAL_TASKS[0])
+            task = words.make(
+                gr.Dropdown, {"label": "search.task"}, choices=RETRIEVAL_TASKS, value=RETRIEVAL_TASKS[0]
+            )
             split = words.make(
                 gr.Dropdown, {"label": "search.split"}, choices=list(reversed(RETRIEVAL_SPLITS)), value="test"
             )
             pick = words.make(
-                gr.Dropdown, {"label": "search.pick", "info": "search.pick_info"}, choices=[], value=None, scale=3
+                gr.Dropdown,
+                {"label": "search.pick", "info": "search.pick_info"},
+                choices=[],
+                value=None,
+                scale=3,
             )
         query = words.make(
             gr.Textbox,
@@ -128,5 +134,4 @@ def build(library: Library, words: Localised, language: gr.Radio) -> dict[str, o
         """Search a VCS retrieval task with several rankers; each ranking's hits, gold marks and latency."""
         return search_api(library, query, rankers, task, split, k)
 
-    gr.api(search, api_name="search", concurrency_limit=4)
-    return {"rankers": rankers, "pick": pick, "task": task, "split": split, "refill": refill}
+    return {"api": search, "rankers": rankers, "pick": pick, "task": task, "split": split, "refill": refill}

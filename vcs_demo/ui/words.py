@@ -45,8 +45,14 @@ WORDS: dict[str, tuple[str, str]] = {
         "Các đoạn văn liên quan sẽ được đánh dấu trong kết quả.",
     ),
     "search.query": ("Query", "Câu truy vấn"),
-    "search.query_hint": ("Type in Vietnamese, or choose a query above", "Gõ tiếng Việt, hoặc chọn câu hỏi ở trên"),
-    "search.rankers": ("Rankers, side by side (a+b is the fusion of two)", "Bộ xếp hạng, đặt cạnh nhau (a+b là kết hợp hai bộ)"),
+    "search.query_hint": (
+        "Type in Vietnamese, or choose a query above",
+        "Gõ tiếng Việt, hoặc chọn câu hỏi ở trên",
+    ),
+    "search.rankers": (
+        "Rankers, side by side (a+b is the fusion of two)",
+        "Bộ xếp hạng, đặt cạnh nhau (a+b là kết hợp hai bộ)",
+    ),
     "search.k": ("Passages shown", "Số đoạn hiển thị"),
     "search.go": ("Search", "Tìm"),
     "search.random": ("Random query", "Câu ngẫu nhiên"),
@@ -74,15 +80,24 @@ WORDS: dict[str, tuple[str, str]] = {
     # leaderboard
     "board.tab": ("Leaderboard", "Bảng xếp hạng"),
     "board.task": ("Task", "Tác vụ"),
-    "board.paper": ("Show the authors' own metrics beside ours", "Hiện thêm số đo theo cách tính của tác giả"),
+    "board.paper": (
+        "Show the authors' own metrics beside ours",
+        "Hiện thêm số đo theo cách tính của tác giả",
+    ),
     "board.explain": (
         "Means over queries with 95 % bootstrap intervals; ties are settled against the ranker. "
-        "“Reported” rows are quoted from the paper ({source}), on the full benchmark; they were not measured here.",
+        "Rows that say “reported” are quoted from the paper ({source}), on the full benchmark; they were not measured here.",
         "Trung bình trên các câu truy vấn, kèm khoảng tin cậy bootstrap 95 %; khi đồng điểm thì tính bất lợi cho bộ xếp "
-        "hạng. Các dòng “reported” trích từ bài báo ({source}), trên toàn bộ benchmark; không đo tại đây.",
+        "hạng. Các dòng “theo bài báo” trích từ bài báo ({source}), trên toàn bộ benchmark; không đo tại đây.",
     ),
-    "board.empty": ("No run yet for this task. Choose rankers below and compute.", "Chưa có lượt đo nào cho tác vụ này. Hãy chọn bộ xếp hạng bên dưới rồi tính."),
-    "board.warming": ("The first figures are being computed; this page fills by itself.", "Đang tính những số đo đầu tiên; trang sẽ tự cập nhật."),
+    "board.empty": (
+        "No run yet for this task. Choose rankers below and compute.",
+        "Chưa có lượt đo nào cho tác vụ này. Hãy chọn bộ xếp hạng bên dưới rồi tính.",
+    ),
+    "board.warming": (
+        "The first figures are being computed; this page fills by itself.",
+        "Đang tính những số đo đầu tiên; trang sẽ tự cập nhật.",
+    ),
     "board.compute": ("Compute", "Tính"),
     "board.compute_title": ("Compute runs", "Tính số đo"),
     "board.cancel": ("Cancel", "Hủy"),
@@ -92,6 +107,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "board.working": ("{task}, {ranker}: {done} of {total}", "{task}, {ranker}: {done} trên {total}"),
     "board.cancelled": ("Cancelled; finished runs are kept.", "Đã hủy; các lượt đo xong vẫn được giữ."),
     "board.measured": ("measured here", "đo tại đây"),
+    "board.reported": ("reported", "theo bài báo"),
     "board.ranker": ("ranker", "bộ xếp hạng"),
     "board.kind": ("figures", "nguồn số đo"),
     "board.queries": ("queries", "số câu"),
@@ -148,7 +164,10 @@ WORDS: dict[str, tuple[str, str]] = {
         "Biên độ: chỉ lấy đoạn có điểm thấp hơn đoạn đúng ít nhất tỉ lệ này",
     ),
     "label.mine": ("Mine from the train split", "Khai thác từ phần train"),
-    "label.mining": ("Mining with {ranker}: {done} of {total}", "Đang khai thác bằng {ranker}: {done} trên {total}"),
+    "label.mining": (
+        "Mining with {ranker}: {done} of {total}",
+        "Đang khai thác bằng {ranker}: {done} trên {total}",
+    ),
     "label.mined": (
         "{added} new candidates, {known} were there already.\n{report}",
         "{added} ứng viên mới, {known} đã có sẵn.\n{report}",
@@ -183,7 +202,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "audit.interval": ("95 % interval (Wilson)", "khoảng tin cậy 95 % (Wilson)"),
     "audit.miner": ("mined by", "khai thác bởi"),
     "audit.all": ("all", "tất cả"),
-    "audit.chart": ("Share of the labelled sample, with 95 % intervals", "Tỉ lệ trong mẫu đã gán nhãn, kèm khoảng tin cậy 95 %"),
+    "audit.chart": (
+        "Share of the labelled sample, with 95 % intervals",
+        "Tỉ lệ trong mẫu đã gán nhãn, kèm khoảng tin cậy 95 %",
+    ),
     # train
     "train.tab": ("Train", "Huấn luyện"),
     "train.explain": (
@@ -211,15 +233,24 @@ WORDS: dict[str, tuple[str, str]] = {
     "train.go": ("Retrain", "Huấn luyện lại"),
     "train.stop": ("Stop", "Dừng"),
     "train.command": ("The same as a command", "Lệnh tương đương"),
-    "train.working": ("Step {step} of {total}, loss {loss}, about {eta} left", "Bước {step} trên {total}, mất mát {loss}, còn khoảng {eta}"),
+    "train.working": (
+        "Step {step} of {total}, loss {loss}, about {eta} left",
+        "Bước {step} trên {total}, mất mát {loss}, còn khoảng {eta}",
+    ),
     "train.starting": ("Starting: {stage}", "Đang khởi động: {stage}"),
     "train.stopped": (
         "Stopped. Start it again with the same settings and it goes on where it was.",
         "Đã dừng. Chạy lại với cùng thiết lập để tiếp tục từ chỗ dở.",
     ),
     "train.failed": ("Training failed: {error}", "Huấn luyện thất bại: {error}"),
-    "train.done": ("“{name}” is ready, in Search and Leaderboard too.", "“{name}” đã sẵn sàng, có cả trong Tìm kiếm và Bảng xếp hạng."),
-    "train.busy": ("A training is running already; wait for it or stop it.", "Đang có một lượt huấn luyện khác; hãy chờ hoặc dừng nó."),
+    "train.done": (
+        "“{name}” is ready, in Search and Leaderboard too.",
+        "“{name}” đã sẵn sàng, có cả trong Tìm kiếm và Bảng xếp hạng.",
+    ),
+    "train.busy": (
+        "A training is running already; wait for it or stop it.",
+        "Đang có một lượt huấn luyện khác; hãy chờ hoặc dừng nó.",
+    ),
     "train.measure": ("measure", "số đo"),
     "train.before": ("before", "trước"),
     "train.after": ("after", "sau"),

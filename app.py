@@ -1,0 +1,74 @@
+"""The app: `python app.py [--host H] [--port P] [--source mini|hub|DIR] [--data-dir D]`."""
+
+import argparse
+import os
+import sys
+
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Serve the app until it is stopped; return 1 after one clear line if it cannot start."""
+    parser = argparse.ArgumentParser(
+        description="Compare, label and retrain Vietnamese retrieval models.",
+        epilog="Example: python app.py --source mini --port 7860",
+    )
+    on_space = bool(os.environ.get("SPACE_ID"))
+    parser.add_argument("--host", default="0.0.0.0" if on_space else "127.0.0.1")
+    parser.add_argument("--port", type=int, default=7860)
+    parser.add_argument(
+        "--source", default=os.environ.get("VCS_SOURCE", "mini"), help="mini, hub or a folder"
+    )
+    parser.add_argument(
+        "--data-dir", help="where labels, runs and models are kept (default: $VCS_DATA_DIR or ./data)"
+    )
+    options = parser.parse_args(arguments)
+    if options.data_dir:
+        os.environ["VCS_DATA_DIR"] = options.data_dir
+
+    from vcs_demo.errors import UserError
+
+    try:
+        return serve(options)
+    except UserError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 1
+
+
+def serve(options: argparse.Namespace) -> int:
+    """Build the page and serve it; what is slow is made ready once it is up."""
+    from vcs_demo.sources import check_source
+    from vcs_demo.ui.access import Access
+    from vcs_demo.ui.label import KEYS
+    from vcs_demo.ui.page import CSS, THEME, build_app
+
+    check_source(options.source)
+    page, warm = build_app(options.source, Access.from_environment(options.host))
+    try:
+        page.launch(
+            server_name=options.host,
+            server_port=options.port,
+            theme=THEME,
+            css=CSS,
+            head=KEYS,
+            footer_links=["api"],
+            run_history=False,
+            ssr_mode=False,
+            enable_monitoring=False,
+            prevent_thread_lock=True,
+            quiet=True,
+        )
+    except OSError as error:
+        sys.stderr.write(
+            f"error: port {options.port} on {options.host} cannot be used ({error}); give another --port\n"
+        )
+        return 1
+    sys.stdout.write(f"VCS Demo is at {page.local_url}\n")
+    sys.stdout.flush()
+    warm.start()
+    page.block_thread()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

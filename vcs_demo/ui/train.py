@@ -1,0 +1,268 @@
+"""The Train tab: retrain on the labels in a process of its own, watch it, stop it."""
+
+import json
+import re
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Lock
+
+import gradio as gr
+
+from annotations.store import LabelStore
+from vcs_demo.browse import Library
+from vcs_demo.catalog import CATALOG, available
+from vcs_demo.errors import UserError, quoted
+from vcs_demo.settings import models_dir
+from vcs_demo.sources import source_label
+from vcs_demo.ui.access import Access
+from vcs_demo.ui.html import render
+from vcs_demo.ui.words import Localised, say
+
+ROOT = Path(__file__).resolve().parents[2]
+_NAME = re.compile(r"[\w.-]{1,60}")
+STAGES = 0.5  # seconds between looks at the progress
+
+
+def bases() -> list[str]:
+    """List what can be fine-tuned: the dense models that are here."""
+    return [name for name in available() if name != "bm25"]
+
+
+def command(
+    library: Library,
+    labels: Path,
+    name: str,
+    base: str,
+    loss: str,
+    negatives: str,
+    temperature: float,
+    epochs: float,
+    pairs: bool,
+) -> list[str]:
+    """Return the arguments of `training/retrain.py` for the tab's settings.
+
+    Raises:
+        UserError: a name that is no plain folder name or is taken, a base that is not in the list.
+    """
+    name = str(name or "").strip()
+    if not _NAME.fullmatch(name) or name.startswith(".") or name.endswith(".partial") or name in CATALOG:
+        raise UserError(
+            f"{quoted(name)} cannot be a model's name; use letters, digits, '-' and '_', at most 60."
+        )
+    if (models_dir() / name).exists():
+        raise UserError(f"There is a model {quoted(name)} already; give another name.")
+    if base not in bases():
+        raise UserError(f"{quoted(base)} cannot be trained; choose one of {', '.join(bases())}.")
+    words = ["--labels", str(labels), "--base", base, "--output", str(models_dir() / name)]
+    words += ["--loss", str(loss), "--negatives", str(negatives)]
+    words += [
+        "--temperature",
+        f"{float(temperature):g}",
+        "--epochs",
+        f"{float(epochs):g}",
+        "--source",
+        library.source,
+    ]
+    return words + (["--pairs", library.source] if pairs else [])
+
+
+class Trainer:
+    """At most one training at a time, in a process that outlives the page but not the app."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen | None = None
+        self._lock = Lock()
+
+    @property
+    def running(self) -> bool:
+        """Tell whether a training is under way."""
+        return self._process is not None and self._process.poll() is None
+
+    def start(self, arguments: list[str], log: Path) -> subprocess.Popen:
+        """Start `training/retrain.py`; raises UserError if one is running."""
+        with self._lock:
+            if self.running:
+                raise UserError("busy")
+            with log.open("w", encoding="utf-8") as file:
+                self._process = subprocess.Popen(
+                    [sys.executable, str(ROOT / "training" / "retrain.py"), *arguments],
+                    stdin=subprocess.DEVNULL,
+                    stdout=file,
+                    stderr=subprocess.STDOUT,
+                )
+            return self._process
+
+    def stop(self) -> bool:
+        """Ask the training to stop and keep its state; tell whether there was one."""
+        if not self.running:
+            return False
+        self._process.terminate()
+        try:
+            self._process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+        return True
+
+
+def watched(trainer: Trainer, arguments: list[str], lang: str) -> Iterator[str]:
+    """Start a training and yield where it is, until it is done, stopped or failed."""
+    output = Path(arguments[arguments.index("--output") + 1])
+    log = output.with_name(output.name + ".log")
+    try:
+        process = trainer.start(arguments, log)
+    except UserError:
+        yield render("notice", lang, kind="bad", text=say(lang, "train.busy"))
+        return
+    yield render("progress", lang, text=say(lang, "train.starting", stage="…"), done=0, total=1)
+    while process.poll() is None:
+        time.sleep(STAGES)
+        yield _where(output.with_name(output.name + ".partial") / "progress.json", lang)
+    lines = log.read_text("utf-8", errors="replace").strip().splitlines() or [""]
+    if process.returncode == 0:
+        verdict = next((line for line in reversed(lines) if " went from " in line), "")
+        text = say(lang, "train.done", name=output.name) + "\n" + verdict
+        yield render("notice", lang, kind="good", text=text)
+    elif process.returncode in (130, -15, -9):
+        yield render("notice", lang, kind="info", text=say(lang, "train.stopped"))
+    else:
+        error = lines[-1].removeprefix("error: ")[:500]
+        yield render("notice", lang, kind="bad", text=say(lang, "train.failed", error=error))
+
+
+def _where(path: Path, lang: str) -> str:
+    try:
+        state = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        state = {"stage": "…"}
+    if "step" not in state:
+        text = say(lang, "train.starting", stage=state["stage"])
+        return render("progress", lang, text=text, done=0, total=1)
+    minutes, seconds = divmod(int(state["eta"]), 60)
+    text = say(
+        lang,
+        "train.working",
+        step=state["step"],
+        total=state["total"],
+        loss=f"{state['loss']:.4f}",
+        eta=f"{minutes}:{seconds:02d}",
+    )
+    return render("progress", lang, text=text, done=state["step"], total=state["total"])
+
+
+def results(name: str, lang: str) -> str:
+    """Return a model's metrics before and after as a table, from the facts beside it; empty if there are none."""
+    try:
+        metrics = json.loads((models_dir() / name / "training.json").read_text("utf-8"))["metrics"]
+    except (OSError, ValueError, KeyError):
+        return ""
+
+    def figure(value: float, pair: list[float], form: str = ".3f") -> str:
+        return f"{value:{form}} [{pair[0]:{form}}, {pair[1]:{form}}]"
+
+    heads = [say(lang, f"train.{key}") for key in ("measure", "before", "after", "difference")]
+    lines = [
+        [
+            measure,
+            figure(row["before"], row["before_interval"]),
+            figure(row["after"], row["after_interval"]),
+            figure(row["difference"], row["difference_interval"], "+.3f"),
+        ]
+        for measure, row in metrics.items()
+    ]
+    return render("table", lang, heads=heads, rows=lines, note="")
+
+
+def build(
+    library: Library, store: LabelStore, words: Localised, language: gr.Radio, access: Access
+) -> dict[str, object]:
+    """Lay out the tab; return the components and events that others need."""
+    trainer = Trainer()
+    with words.make(gr.Tab, {"label": "train.tab"}, id="train") as tab:
+        words.make(gr.Markdown, {"value": "train.explain"})
+        state = gr.Markdown()
+        with gr.Row():
+            base = words.make(gr.Dropdown, {"label": "train.base"}, choices=bases(), value="minilm")
+            name = words.make(gr.Textbox, {"label": "train.name"}, value="retrained", max_length=60)
+        with gr.Row():
+            loss = words.make(
+                gr.Radio, {"label": "train.loss"}, choices=["modified", "infonce"], value="modified"
+            )
+            negatives = words.make(
+                gr.Radio, {"label": "train.negatives"}, choices=["in-batch", "hard", "both"], value="both"
+            )
+        with gr.Row():
+            temperature = words.make(
+                gr.Number, {"label": "train.temperature"}, value=0.1, minimum=0.005, maximum=1, step=0.01
+            )
+            epochs = words.make(gr.Number, {"label": "train.epochs"}, value=3, minimum=0.1, maximum=20)
+            pairs = words.make(gr.Checkbox, {"label": "train.pairs"}, value=False)
+        with gr.Row():
+            go = words.make(gr.Button, {"value": "train.go"}, variant="primary", elem_id="vcs-train-go")
+            stop = words.make(gr.Button, {"value": "train.stop"}, variant="stop")
+        status = gr.HTML(container=False, elem_id="vcs-train-status")
+        table = gr.HTML(container=False, elem_id="vcs-train-results")
+        line = words.make(
+            gr.Textbox,
+            {"label": "train.command"},
+            interactive=False,
+            lines=2,
+            buttons=["copy"],
+            elem_id="vcs-command",
+        )
+    settings = [name, base, loss, negatives, temperature, epochs, pairs]
+    quiet = {"api_visibility": "private", "show_progress": "hidden"}
+
+    def show(lang: str, *values: object) -> tuple[str, str]:
+        text = say(lang, "train.state", **store.counts())
+        try:
+            arguments = command(library, Path("data") / Path(str(store.path)).name, *values)
+        except UserError as error:
+            return text, f"# {error}"
+        arguments[arguments.index("--output") + 1] = f"data/models/{str(values[0]).strip()}"
+        shown = [source_label(a) if a == library.source else a for a in arguments]
+        return text, "python training/retrain.py " + shlex.join(shown)
+
+    def run(
+        lang: str,
+        name: str,
+        base: str,
+        loss: str,
+        negatives: str,
+        temperature: float,
+        epochs: float,
+        pairs: bool,
+        profile: gr.OAuthProfile | None,
+    ) -> Iterator[tuple[str, str]]:
+        try:
+            access.operator(profile)
+            arguments = command(
+                library, Path(store.path), name, base, loss, negatives, temperature, epochs, pairs
+            )
+        except (UserError, TypeError, ValueError) as error:
+            yield render("notice", lang, kind="bad", text=str(error)), ""
+            return
+        for text in watched(trainer, arguments, lang):
+            yield text, ""
+        yield text, results(str(name).strip(), lang)
+
+    def halt(lang: str, profile: gr.OAuthProfile | None) -> None:
+        try:
+            access.operator(profile)
+        except UserError as error:
+            raise gr.Error(str(error), print_exception=False) from error
+        trainer.stop()
+
+    gr.on(
+        [tab.select, language.change, *(part.change for part in settings)],
+        show,
+        [language, *settings],
+        [state, line],
+        **quiet,
+    )
+    job = go.click(run, [language, *settings], [status, table], concurrency_limit=None, **quiet)
+    stop.click(halt, language, None, **quiet)
+    return {"base": base, "finished": job, "trainer": trainer}
