@@ -55,7 +55,8 @@ def card(facts: dict[str, Any], hashes: list[str]) -> str:
     """Write the model card (Markdown with the hub's YAML front matter)."""
     settings, evaluated = facts["settings"], facts["evaluation"]
     rows = [
-        f"| {measure} | {_figure(row['before'], row['before_interval'])} | {_figure(row['after'], row['after_interval'])} "
+        f"| {measure} | {_figure(row['before'], row['before_interval'])} "
+        f"| {_figure(row['after'], row['after_interval'])} "
         f"| {_figure(row['difference'], row['difference_interval'], '+.3f')} |"
         for measure, row in facts["metrics"].items()
     ]
@@ -83,10 +84,10 @@ Prompts: {prompts or "none"}.
 
 ## Evaluation, before and after
 
-{evaluated["task"]} of the source `{evaluated["source"]}`, test split, {evaluated["queries"]} queries; none of them, and none
-of their passages, was trained on ({evaluated["skipped"]} left out as trained on by the base or this model). Both models on
-the same queries; brackets are 95 % bootstrap intervals over queries, the difference is paired; ties are settled
-against the model.
+{evaluated["task"]} of the source `{evaluated["source"]}`, test split, {evaluated["queries"]} queries; none of them,
+and none of their passages, was trained on ({evaluated["skipped"]} left out as trained on by the base or this model).
+Both models on the same queries; brackets are 95 % bootstrap intervals over queries, the difference is paired; ties are
+settled against the model.
 
 | measure | before | after | difference |
 |---|---|---|---|

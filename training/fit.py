@@ -156,7 +156,8 @@ def _source(asked: str | None, found: set[str]) -> str:
     named = {source for source in found if source in ("mini", "hub")}
     if found and not found <= {"mini", "hub"} and "VCS_SOURCE" not in os.environ:
         raise UserError(
-            f"The labels came from {', '.join(map(quoted, sorted(found)))}; name the folder to evaluate on with --source."
+            f"The labels came from {', '.join(map(quoted, sorted(found)))}; "
+            "name the folder to evaluate on with --source."
         )
     return os.environ.get("VCS_SOURCE") or (named.pop() if len(named) == 1 else "mini")
 

@@ -86,9 +86,9 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "board.explain": (
         "Means over queries with 95 % bootstrap intervals; ties are settled against the ranker. "
-        "Rows that say “reported” are quoted from the paper ({source}), on the full benchmark; they were not measured here.",
-        "Trung bình trên các câu truy vấn, kèm khoảng tin cậy bootstrap 95 %; khi đồng điểm thì tính bất lợi cho bộ xếp "
-        "hạng. Các dòng “theo bài báo” trích từ bài báo ({source}), trên toàn bộ benchmark; không đo tại đây.",
+        "Rows that say “reported” are quoted from the paper ({source}), on the full benchmark; not measured here.",
+        "Trung bình trên các câu truy vấn, kèm khoảng tin cậy bootstrap 95 %; khi đồng điểm thì tính bất lợi cho bộ "
+        "xếp hạng. Các dòng “theo bài báo” trích từ bài báo ({source}), trên toàn bộ benchmark; không đo tại đây.",
     ),
     "board.empty": (
         "No run yet for this task. Choose rankers below and compute.",
@@ -212,9 +212,9 @@ WORDS: dict[str, tuple[str, str]] = {
         "Fine-tunes a model on the labels: **hard** ones become explicit negatives, **false negatives** become "
         "additional positives, trivial and unsure ones are left out. The model is evaluated before and after on test "
         "queries it never saw, and then appears in Search and Leaderboard.",
-        "Tinh chỉnh mô hình theo nhãn: **âm khó** thành mẫu âm tường minh, **âm sai** thành mẫu dương bổ sung, nhãn hiển "
-        "nhiên và không rõ được bỏ ra. Mô hình được đo trước và sau trên các câu hỏi test chưa từng thấy, rồi xuất hiện "
-        "trong thẻ Tìm kiếm và Bảng xếp hạng.",
+        "Tinh chỉnh mô hình theo nhãn: **âm khó** thành mẫu âm tường minh, **âm sai** thành mẫu dương bổ sung, nhãn "
+        "hiển nhiên và không rõ được bỏ ra. Mô hình được đo trước và sau trên các câu hỏi test chưa từng thấy, rồi "
+        "xuất hiện trong thẻ Tìm kiếm và Bảng xếp hạng.",
     ),
     "train.state": (
         "Labels now: {hard} hard, {false_negative} false negative, {trivial} trivial, {unsure} unsure.",

@@ -1,0 +1,27 @@
+# Everything runs in .venv, made by .ci/environment where it is missing or requirements changed.
+PORT ?= 7860
+ARGS ?=
+
+.PHONY: demo test lint format
+demo: .venv/app.stamp
+	.venv/bin/python app.py --port $(PORT) $(ARGS)
+
+test: .venv/dev.stamp
+	.ci/browser
+	.venv/bin/python -m pytest $(ARGS)
+
+lint: .venv/dev.stamp
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+
+format: .venv/dev.stamp
+	.venv/bin/ruff check --fix .
+	.venv/bin/ruff format .
+
+.venv/app.stamp: requirements.txt
+	.ci/environment requirements.txt
+	@touch $@
+
+.venv/dev.stamp: requirements-dev.txt requirements.txt
+	.ci/environment requirements-dev.txt
+	@touch $@ .venv/app.stamp
