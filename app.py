@@ -44,6 +44,7 @@ def serve(options: argparse.Namespace) -> int:
 
     check_source(options.source)
     page, warm = build_app(options.source, Access.from_environment(options.host))
+    warm.start()
     try:
         page.launch(
             server_name=options.host,
@@ -65,7 +66,6 @@ def serve(options: argparse.Namespace) -> int:
         return 1
     sys.stdout.write(f"VCS Demo is at {page.local_url}\n")
     sys.stdout.flush()
-    warm.start()
     page.block_thread()
     return 0
 

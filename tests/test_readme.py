@@ -14,12 +14,15 @@ from vcs_demo.tasks import TASK_NAMES, load_task
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
 ROW = re.compile(
-    r"^\| (\S+) \| (\d+) \| (\S+) \| (0\.\d{3}) \[(.*?)\] \| (?:–|(0\.\d{3}) \[(.*?)\]) \| (0\.\d{3}) \[(.*?)\] \|$", re.M
+    r"^\| (\S+) \| (\d+) \| (\S+) \| (0\.\d{3}) \[(.*?)\] \| (?:–|(0\.\d{3}) \[(.*?)\]) \| (0\.\d{3}) \[(.*?)\] \|$",
+    re.M,
 )
 
 
 def test_the_spaces_front_matter_fits_the_requirements():
-    pins = dict(line.split("==") for line in (ROOT / "requirements.txt").read_text().splitlines() if "==" in line)
+    pins = dict(
+        line.split("==") for line in (ROOT / "requirements.txt").read_text().splitlines() if "==" in line
+    )
     assert README.startswith("---\n")
     assert f"sdk_version: {pins['gradio[oauth]']}\n" in README
     for line in ("sdk: gradio", 'python_version: "3.11"', "app_file: app.py"):
@@ -30,7 +33,9 @@ def test_the_spaces_front_matter_fits_the_requirements():
 def test_the_measured_figures_are_what_the_command_measures(ranker):
     rows = [row for row in ROW.findall(README) if row[2] == ranker]
     assert len(rows) == 4
-    task, queries, _, acc1, interval1, acc20, interval20, ap, _ = next(r for r in rows if r[0] == "vimedretrieve")
+    task, queries, _, acc1, interval1, acc20, interval20, ap, _ = next(
+        r for r in rows if r[0] == "vimedretrieve"
+    )
     run = evaluate(load_task(task), load_ranker(ranker))
     assert run.queries == int(queries)
     # A dense model's scores can differ in the last bits between processors: one query of 168 is 0.006.
@@ -57,7 +62,10 @@ def test_every_task_ranker_and_variable_is_documented():
         ["app.py"],
         ["-m", "vcs_demo"],
         ["-m", "vcs_demo", "evaluate"],
-        *(["-m", "annotations", c] for c in ("mine", "import", "export", "status", "audit", "backup", "restore")),
+        *(
+            ["-m", "annotations", c]
+            for c in ("mine", "import", "export", "status", "audit", "backup", "restore")
+        ),
         ["training/retrain.py"],
     ],
     ids=" ".join,

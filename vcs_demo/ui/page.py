@@ -42,7 +42,7 @@ class WarmUp:
 
     def _run(self) -> None:
         try:
-            for step in (self._search, self._pool, self._bm25_runs, self._dense):
+            for step in (self._words, self._dense, self._runs):
                 try:
                     step()
                 except UserError as error:  # a source without this task, say; the tab says so when it is used
@@ -50,27 +50,23 @@ class WarmUp:
         finally:
             self.finished = True
 
-    def _search(self) -> None:
+    def _words(self) -> None:
         self.library.index("bm25", self.library.task("vimedretrieve"))
-
-    def _pool(self) -> None:
         if self.library.source == "mini" and self.store.progress()["candidates"] == 0:
             task = self.library.task("vimedretrieve", "train")
             self.store.add_candidates(mine(task, load_ranker("bm25"), limit=STARTER_POOL).candidates)
 
-    def _bm25_runs(self) -> None:
-        if self.library.source == "mini":
-            for name in MAIN_TASKS:
-                evaluate_kept(self.library.task(name), load_ranker("bm25"))
-
     def _dense(self) -> None:
-        # In the order in which a visitor can miss it: the model, the passages searched first, the leaderboard.
         if self.library.source == "mini":
             self.library.index("minilm", self.library.task("vimedretrieve"))
-            for name in MAIN_TASKS:
-                evaluate_kept(self.library.task(name), load_ranker("minilm"))
-        else:
-            _ = load_ranker("minilm").model
+        else:  # a large source takes minutes: encoded when someone asks
+            load_ranker("minilm").index([])
+
+    def _runs(self) -> None:
+        if self.library.source == "mini":
+            for ranker in ("bm25", "minilm"):
+                for name in MAIN_TASKS:
+                    evaluate_kept(self.library.task(name), load_ranker(ranker))
 
 
 def build_app(source: str = "mini", access: Access | None = None) -> tuple[gr.Blocks, WarmUp]:

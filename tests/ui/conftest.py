@@ -1,0 +1,73 @@
+"""One miniature library for all tests of the tabs, a small store of candidates, and one sentence as a check."""
+
+import shutil
+
+import pytest
+
+from annotations.candidates import Candidate
+from annotations.store import LabelStore
+from vcs_demo.browse import Library
+from vcs_demo.settings import models_dir
+
+QUERY = "Ba dấu hiệu dễ nhớ của đột quỵ não là gì?"  # of VCS-mini's test split
+
+
+@pytest.fixture(scope="session")
+def library():
+    return Library("mini")
+
+
+@pytest.fixture
+def query(library):
+    assert QUERY in library.task("vimedretrieve").queries.values()
+    return QUERY
+
+
+@pytest.fixture
+def tiny(tiny_model_dir, own_data_dir):
+    """Put the tiny encoder where a retrained model would be; return the name of its ranker."""
+    shutil.copytree(tiny_model_dir, models_dir() / "tiny")
+    return "tiny"
+
+
+def candidate(number, **changes):
+    fields = {
+        "query": f"Trẻ {number} tuổi sốt cao thì nên làm gì?",
+        "positive": f"Trẻ {number} tuổi sốt trên 38,5 độ cần được hạ sốt và uống đủ nước.",
+        "passage": "Người lớn bị cúm nên nghỉ ngơi vài ngày.",
+        "task": "vimedretrieve",
+        "source": "mini",
+        "split": "train",
+        "miner": "secret-miner",
+        "rank": 6173,
+        "score": 7.5318,
+        "positive_score": 9.2571,
+    }
+    return Candidate.create(**fields | changes)
+
+
+@pytest.fixture
+def make():
+    return candidate
+
+
+@pytest.fixture
+def store(make):
+    with LabelStore(":memory:") as opened:
+        opened.add_candidates([make(number) for number in range(1, 4)])
+        yield opened
+
+
+@pytest.fixture
+def sentence():
+    """Return a check that a message is one line, ends like a sentence and is no traceback."""
+
+    def check(message, *parts):
+        text = str(message).strip()
+        assert text and "\n" not in text and len(text) < 400, text
+        assert "Traceback" not in text and "Error(" not in text, text
+        for part in parts:
+            assert part in text, text
+        return True
+
+    return check

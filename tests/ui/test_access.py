@@ -1,0 +1,108 @@
+"""Who may do what, on this machine, on a Space, and where nobody can be told apart."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from annotations.store import LabelStore
+from vcs_demo.errors import UserError
+from vcs_demo.settings import database_path
+from vcs_demo.ui.access import Access
+from vcs_demo.ui.label import Turn
+from vcs_demo.ui.page import build_app
+
+AN, BINH = SimpleNamespace(username="an"), SimpleNamespace(username="binh")
+
+
+@pytest.fixture(autouse=True)
+def no_space(monkeypatch):
+    for name in ("SPACE_ID", "OAUTH_CLIENT_ID", "VCS_ADMINS"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1"])
+def test_on_this_machine_whoever_reaches_it_owns_it(host):
+    access = Access.from_environment(host)
+    assert access.mode == "single"
+    person = access.operator()
+    assert (person.name, person.may_label, person.may_run) == ("local", True, True)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.7", "::", "example.org"])
+def test_reachable_by_others_is_read_only(host, sentence):
+    access = Access.from_environment(host)
+    assert access.mode == "read-only"
+    for profile in (None, AN):
+        with pytest.raises(UserError) as error:
+            access.annotator(profile)
+        assert sentence(error.value, "127.0.0.1")
+        with pytest.raises(UserError):
+            access.operator(profile)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
+def test_a_space_without_sign_in_is_read_only(host, monkeypatch):
+    monkeypatch.setenv("SPACE_ID", "someone/vcs-demo")
+    assert Access.from_environment(host).mode == "read-only"
+
+
+@pytest.fixture
+def space(monkeypatch):
+    monkeypatch.setenv("SPACE_ID", "someone/vcs-demo")
+    monkeypatch.setenv("OAUTH_CLIENT_ID", "made-up")
+    monkeypatch.setenv("VCS_ADMINS", " an , chi,, ")
+    return Access.from_environment("0.0.0.0")
+
+
+def test_admins_are_named_by_the_environment(space):
+    assert (space.mode, space.admins) == ("space", {"an", "chi"})
+
+
+def test_on_a_space_a_visitor_can_neither_label_nor_run(space, sentence):
+    with pytest.raises(UserError) as error:
+        space.annotator(None)
+    assert sentence(error.value, "sign in")
+    with pytest.raises(UserError) as error:
+        space.operator(None)
+    assert sentence(error.value, "VCS_ADMINS")
+
+
+def test_on_a_space_the_signed_in_label_and_only_admins_run(space):
+    assert space.annotator(BINH).name == "binh"
+    with pytest.raises(UserError):
+        space.operator(BINH)
+    assert space.operator(AN).name == space.annotator(AN).name == "an"
+
+
+def handlers(page, module, name):
+    found = [block.fn for block in page.fns.values() if getattr(block.fn, "__module__", "") == module]
+    return [fn for fn in found if fn.__name__ == name]
+
+
+def test_the_handlers_refuse_a_visitor_whatever_the_page_shows(make):
+    """Hidden or private events can still be called, so each of them has to refuse by itself."""
+    page, _ = build_app("mini", Access("read-only"))
+    with LabelStore(database_path()) as store:
+        store.add_candidates([make(1)])
+        turn = Turn.of(store.candidates()[0])
+        judges = handlers(page, "vcs_demo.ui.label", "handler")
+        assert len(judges) == 5
+        for judge in judges:
+            said = judge(turn, "a note", False, "en", AN)[2]
+            assert "read-only" in said
+        (take_back,) = handlers(page, "vcs_demo.ui.label", "take_back")
+        assert "read-only" in take_back(turn, "en", None)[2]
+        (mining,) = handlers(page, "vcs_demo.ui.label", "run")
+        assert ["VCS_ADMINS" in html for html in mining("bm25", 5, 0.05, "en", AN)] == [True]
+        (computing,) = handlers(page, "vcs_demo.ui.leaderboard", "run")
+        assert ["VCS_ADMINS" in html for html in computing(["vimedretrieve"], ["bm25"], "en", AN)] == [True]
+        (training,) = handlers(page, "vcs_demo.ui.train", "run")
+        settings = ["mine", "minilm", "modified", "both", 0.1, 1, False]
+        assert ["VCS_ADMINS" in status for status, _ in training("en", *settings, AN)] == [True]
+        (halt,) = handlers(page, "vcs_demo.ui.train", "halt")
+        with pytest.raises(Exception, match="VCS_ADMINS"):
+            halt("en", AN)
+        (save,) = handlers(page, "vcs_demo.ui.label", "save_labels")
+        with pytest.raises(Exception, match="read-only"):
+            save("jsonl", "en", AN)
+        assert store.events() == [] and len(store.candidates()) == 1

@@ -1,0 +1,236 @@
+"""The label desk: no decision lost, none counted twice, and nothing shown that could sway one."""
+
+import shutil
+import tempfile
+
+import pytest
+
+from annotations.exchange import FORMATS, read_export
+from annotations.store import LABELS, LabelStore
+from vcs_demo.browse import Library
+from vcs_demo.errors import UserError
+from vcs_demo.ui.label import AUDIT_SIZE, Desk, Turn, exported, mined
+
+
+@pytest.fixture
+def desk(store):
+    return Desk(store)
+
+
+def test_a_decision_is_kept_with_the_turns_token_and_what_it_took(desk):
+    turn = desk.next("an", sample_only=False)
+    desk.judge(turn, "an", "hard", " gần đúng ", "vi")
+    (event,) = desk.store.events()
+    assert (event["candidate_id"], event["annotator"], event["label"]) == (turn.candidate_id, "an", "hard")
+    assert (event["token"], event["note"], event["interface"]) == (turn.token, "gần đúng", "web/vi")
+    assert 0 <= event["seconds"] < 60
+
+
+def test_the_same_turn_sent_twice_counts_once(desk):
+    turn = desk.next("an", sample_only=False)
+    desk.judge(turn, "an", "hard", "", "en")
+    desk.judge(turn, "an", "hard", "", "en")
+    assert len(desk.store.events()) == 1
+    with pytest.raises(UserError):
+        desk.judge(turn, "an", "trivial", "", "en")
+    assert desk.store.counts() == {"hard": 1, "false_negative": 0, "trivial": 0, "unsure": 0}
+
+
+def test_every_turn_is_another_candidate_until_nothing_is_left(desk):
+    seen = []
+    for label in LABELS[:3]:
+        turn = desk.next("an", sample_only=False)
+        seen.append(turn.candidate_id)
+        desk.judge(turn, "an", label, "", "en")
+    assert len(set(seen)) == 3
+    assert desk.next("an", sample_only=False).candidate_id is None
+    assert desk.next("binh", sample_only=False).candidate_id in seen
+
+
+def test_a_skipped_candidate_comes_again_at_the_end(desk):
+    first = desk.next("an", sample_only=False)
+    desk.judge(first, "an", "skip", "", "en")
+    rest = []
+    for _ in range(2):
+        turn = desk.next("an", sample_only=False)
+        rest.append(turn.candidate_id)
+        desk.judge(turn, "an", "trivial", "", "en")
+    assert first.candidate_id not in rest
+    assert desk.next("an", sample_only=False).candidate_id == first.candidate_id
+    assert [event["kind"] for event in desk.store.events()] == ["skip", "label", "label"]
+
+
+def test_undo_takes_back_and_opens_the_candidate_again(desk):
+    turn = desk.next("an", sample_only=False)
+    desk.judge(turn, "an", "hard", "", "en")
+    again = desk.undo("an")
+    assert again.candidate_id == turn.candidate_id and again.token != turn.token
+    assert desk.store.labelled() == []
+    desk.judge(again, "an", "trivial", "", "en")
+    assert [item.label for item in desk.store.labelled()] == ["trivial"]
+
+
+def test_undo_is_ones_own_and_may_have_nothing_to_take_back(desk):
+    desk.judge(desk.next("an", sample_only=False), "an", "hard", "", "en")
+    assert desk.undo("binh") is None
+    assert len(desk.store.labelled()) == 1
+
+
+def test_a_turn_with_nothing_left_does_nothing(desk):
+    for label in (*LABELS, "skip"):
+        desk.judge(Turn(None, "token", 0.0), "an", label, "", "en")
+    assert desk.store.events() == []
+
+
+def test_a_label_that_is_none_is_refused(desk):
+    with pytest.raises(UserError, match="'wrong'"):
+        desk.judge(desk.next("an", sample_only=False), "an", "wrong", "", "en")
+    assert desk.store.events() == []
+
+
+@pytest.mark.parametrize("lang", ["en", "vi"])
+def test_the_page_shows_the_texts_and_nothing_that_could_sway(desk, lang):
+    desk.judge(desk.next("binh", sample_only=False), "binh", "trivial", "một ghi chú", "en")
+    turn = desk.next("an", sample_only=False)
+    candidate = desk.store.candidate(turn.candidate_id)
+    html = desk.page(turn, lang).replace("<mark>", "").replace("</mark>", "")
+    for text in (candidate.query, candidate.positive, candidate.passage):
+        assert text in html
+    for hidden in (
+        "secret-miner",
+        "6173",
+        "7.53",
+        "9.25",
+        "ghi chú",
+        "binh",
+        candidate.id,
+        candidate.passage_id,
+    ):
+        assert hidden not in html
+
+
+def test_the_page_says_whether_all_is_done_or_nothing_is_there(desk):
+    done = Turn(None, "", 0.0)
+    assert "Nothing is left to label" in desk.page(done, "en")
+    with LabelStore(":memory:") as empty:
+        assert "nothing to label yet" in Desk(empty).page(done, "en")
+        assert "Chưa có gì" in Desk(empty).page(done, "vi")
+
+
+def test_progress_counts_mine_and_everyones(desk):
+    for name in ("an", "binh", "binh"):
+        desk.judge(desk.next(name, sample_only=False), name, "hard", "", "en")
+    mine, everyone = desk.progress("binh", "en").split(" · ")
+    assert mine == "You: 2 of 3" and "of 3 candidates labelled" in everyone
+
+
+def test_only_the_sample_is_offered_when_asked(make):
+    with LabelStore(":memory:") as store:
+        store.add_candidates([make(number) for number in range(AUDIT_SIZE + 20)])
+        desk, count = Desk(store), 0
+        while (turn := desk.next("an", sample_only=True)).candidate_id is not None:
+            desk.judge(turn, "an", "hard", "", "en")
+            count += 1
+        assert count == AUDIT_SIZE
+        assert desk.next("an", sample_only=False).candidate_id is not None
+
+
+# Mining
+
+
+@pytest.fixture
+def empty_store():
+    with LabelStore(":memory:") as opened:
+        yield opened
+
+
+def test_mining_adds_candidates_of_the_train_split_and_says_how_many(library, empty_store):
+    *steps, last = mined(library, empty_store, "bm25", 12, 0.05, "en")
+    assert steps and all("<progress" in step for step in steps)
+    assert 'class="vcs-notice good"' in last and "12 new candidates, 0 were there already" in last
+    candidates = empty_store.candidates()
+    assert len(candidates) == 12
+    assert {(c.task, c.source, c.split, c.miner) for c in candidates} == {
+        ("vimedretrieve", "mini", "train", "bm25")
+    }
+    *_, again = mined(library, empty_store, "bm25", 12, 0.05, "vi")
+    assert "0 ứng viên mới, 12 đã có sẵn" in again
+    assert len(empty_store.candidates()) == 12
+
+
+@pytest.mark.parametrize(
+    ("ranker", "limit", "margin", "says"),
+    [
+        ("no-such", 5, 0.05, "There is no ranker"),
+        ("../..", 5, 0.05, "There is no ranker"),
+        ("bm25", 0, 0.05, "Limit (0)"),
+        ("bm25", 5, 1.0, "margin (1.0)"),
+    ],
+)
+def test_a_wrong_wish_is_refused_in_one_notice(library, empty_store, ranker, limit, margin, says):
+    *_, last = mined(library, empty_store, ranker, limit, margin, "en")
+    assert 'class="vcs-notice bad"' in last and says in last
+    assert empty_store.candidates() == []
+
+
+@pytest.mark.parametrize(
+    ("ranker", "limit", "margin"), [("bm25", None, 0.05), ("bm25", 5, None), (None, 5, 0.05)]
+)
+def test_a_field_left_empty_is_refused_in_one_notice(library, empty_store, ranker, limit, margin):
+    *_, last = mined(library, empty_store, ranker, limit, margin, "en")
+    assert 'class="vcs-notice bad"' in last
+
+
+def test_a_source_without_a_train_split_is_said(tmp_path, empty_store):
+    (html,) = mined(Library(str(tmp_path)), empty_store, "bm25", 5, 0.05, "en")
+    assert 'class="vcs-notice bad"' in html and "train.parquet" in html
+
+
+def test_an_unreachable_hub_is_said(empty_store, monkeypatch):
+    import datasets
+
+    def unreachable(*_, **__):
+        raise ConnectionError("no route to host")
+
+    monkeypatch.setattr(datasets, "load_dataset", unreachable)
+    (html,) = mined(Library("hub"), empty_store, "bm25", 5, 0.05, "en")
+    assert 'class="vcs-notice bad"' in html and "no route to host" in html
+
+
+# Export
+
+
+@pytest.fixture
+def temporary(tmp_path, monkeypatch):
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    return folder
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_every_format_can_be_taken_along_and_read_back(desk, temporary, format):
+    for label in ("hard", "false_negative"):
+        desk.judge(desk.next("an", sample_only=False), "an", label, "", "en")
+    path, count = exported(desk.store, format)
+    assert count == 2 and path.is_relative_to(temporary)
+    if format == "dataset":
+        assert path.suffix == ".zip"
+        shutil.unpack_archive(path, temporary / "unpacked")
+        path = temporary / "unpacked"
+    assert sorted(item.label for item in read_export(path)) == ["false_negative", "hard"]
+    assert "an" not in [cell for item in read_export(path) for cell in vars(item).values()]
+
+
+def test_two_exports_do_not_share_a_file(desk, temporary):
+    assert exported(desk.store, "jsonl")[0] != exported(desk.store, "jsonl")[0]
+
+
+def test_a_format_that_is_none_and_an_empty_data_set_are_refused(store, temporary, sentence):
+    for format in ("xml", "../jsonl", None):
+        with pytest.raises(UserError) as error:
+            exported(store, format)
+        assert sentence(error.value, "jsonl, csv, parquet, dataset")
+    with pytest.raises(UserError) as error:
+        exported(store, "dataset")
+    assert sentence(error.value, "nothing to export")

@@ -1,0 +1,103 @@
+"""Reranking: a group of the benchmark or one's own candidates, with marks or without."""
+
+import pytest
+
+from vcs_demo.browse import BadRequest
+from vcs_demo.errors import UserError
+from vcs_demo.ui.rerank import RERANKING_TASKS, filled, groups_of, parsed, reranked
+
+QUERY = "Trẻ sốt cao nên làm gì?"
+
+
+def test_lines_are_candidates_and_a_plus_marks_the_relevant():
+    assert parsed("+ một\n\n  hai \n+ba\n  + bốn\n") == (
+        ["một", "hai", "+ba", "bốn"],
+        [True, False, False, True],
+    )
+    assert parsed(None) == parsed("\n \n") == ([], [])
+
+
+def test_marked_candidates_give_every_ranker_an_average_precision(library, tiny):
+    lines = "+ Trẻ sốt cao nên uống nước\nGan nằm bên phải\nMắt để nhìn"
+    first, last = reranked(library, QUERY, lines, ["bm25", tiny], "en")
+    assert first.count("AP ") == 1 and last.count("AP ") == 2
+    assert "AP 1.000" in first  # the only candidate that shares a word with the query
+
+
+def test_average_precision_by_hand(library):
+    passages = ["trẻ sốt cao làm gì", "trẻ sốt cao", "trẻ sốt", "gan mật"]
+    (ranking,) = library.rerank(QUERY, passages, ["bm25"], [False, True, False, True])
+    assert [hit.text for hit in ranking.hits] == passages
+    assert ranking.first_relevant == 2
+    assert ranking.average_precision == pytest.approx((1 / 2 + 2 / 4) / 2)
+
+
+def test_unmarked_candidates_give_none(library):
+    (html,) = reranked(library, QUERY, "một câu\nhai câu", ["bm25"], "en")
+    assert "AP " not in html and "★" not in html
+    (ranking,) = library.rerank(QUERY, ["một câu", "hai câu"], ["bm25"], [False, False])
+    assert ranking.average_precision is None and {hit.relevant for hit in ranking.hits} == {None}
+
+
+def test_equal_scores_are_settled_against_the_ranker(library):
+    (ranking,) = library.rerank("gan", ["đau đầu", "đau tim"], ["bm25"], [True, False])
+    assert ranking.average_precision == 0.5
+
+
+@pytest.mark.parametrize("task", RERANKING_TASKS)
+def test_a_group_of_the_benchmark_fills_in_and_gives_average_precision(library, task):
+    text, query_id = groups_of(library, task)[0]
+    query, lines = filled(library, task, query_id)
+    assert query == text
+    marks = [line.startswith("+ ") for line in lines.splitlines()]
+    assert any(marks) and not all(marks)
+    (html,) = reranked(library, query, lines, ["bm25"], "en")
+    assert "AP " in html and html.count("★ relevant") == sum(marks)
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"query": ""}, "empty"),
+        ({"query": "đ" * 1_001}, "1,001"),
+        ({"passages": ["một"]}, "1 candidates"),
+        ({"passages": []}, "0 candidates"),
+        ({"passages": ["x"] * 51}, "51 candidates"),
+        ({"passages": ["một", " "]}, "Candidate 2 has 0"),
+        ({"passages": ["một", "x" * 5_001]}, "5,001"),
+        ({"rankers": []}, "0 rankers"),
+        ({"rankers": list("abcde")}, "5 rankers"),
+        ({"rankers": ["no-such"]}, "'no-such'"),
+        ({"rankers": ["../.."]}, "'../..'"),
+    ],
+)
+def test_a_request_out_of_bounds_is_refused_with_one_sentence(library, sentence, changes, says):
+    asked = {"query": QUERY, "passages": ["một câu", "hai câu"], "rankers": ["bm25"]} | changes
+    with pytest.raises(UserError) as error:
+        list(library.rerank(**asked))
+    assert sentence(error.value, says)
+
+
+def test_fifty_candidates_are_taken(library):
+    (ranking,) = library.rerank(QUERY, [f"câu {n}" for n in range(50)], ["bm25"])
+    assert len(ranking.hits) == 50
+
+
+def test_the_page_says_what_is_wrong(library):
+    (html,) = reranked(library, QUERY, "\n".join("x" * 51), ["bm25"], "en")
+    assert 'class="vcs-notice bad"' in html and "51 candidates" in html
+
+
+@pytest.mark.parametrize("passages", ["một chuỗi chữ", 5, {"a": 1, "b": 2}])
+def test_passages_that_are_no_list_are_refused(library, passages):
+    with pytest.raises(BadRequest):
+        list(library.rerank(QUERY, passages, ["bm25"]))
+
+
+def test_an_unknown_group_is_refused(library, sentence):
+    with pytest.raises(BadRequest) as error:
+        filled(library, "virerank", "no-such")
+    assert sentence(error.value, "'no-such'")
+    assert filled(library, "virerank", None) == ("", "")
+    with pytest.raises(BadRequest):
+        library.group("vimedretrieve", "a00000")

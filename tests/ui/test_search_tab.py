@@ -1,0 +1,143 @@
+"""Searching: gold marks, changes of rank, and the bounds of a request."""
+
+import gradio as gr
+import pytest
+
+from vcs_demo.browse import BadRequest, Library, checked_k, ranker_choices
+from vcs_demo.errors import UserError
+from vcs_demo.ui.search import queries_of, search_api, searched
+
+
+def searching(library, query, rankers, k=10, task="vimedretrieve", split="test"):
+    return list(library.search(query, rankers, task, split, k))
+
+
+def test_a_query_of_the_benchmark_has_its_relevant_passages_marked(library, query):
+    task = library.task("vimedretrieve")
+    (relevant,) = (task.qrels[i] for i, text in task.queries.items() if text == query)
+    (ranking,) = searching(library, query, ["bm25"], k=100)
+    gold = [hit for hit in ranking.hits if hit.relevant]
+    assert gold and {hit.passage_id for hit in gold} <= relevant
+    assert ranking.first_relevant == gold[0].rank
+    assert 0 < ranking.average_precision <= 1
+    assert [hit.rank for hit in ranking.hits] == list(range(1, 101))
+    assert [hit.score for hit in ranking.hits] == sorted((h.score for h in ranking.hits), reverse=True)
+
+
+def test_the_form_of_the_query_does_not_hide_that_it_is_known(library, query):
+    import unicodedata
+
+    (ranking,) = searching(library, "  " + unicodedata.normalize("NFD", query) + "\n", ["bm25"])
+    assert ranking.first_relevant is not None
+
+
+def test_free_text_has_no_relevant_passages(library):
+    (ranking,) = searching(library, "thuốc ho cho trẻ em", ["bm25"])
+    assert {hit.relevant for hit in ranking.hits} == {None}
+    assert ranking.first_relevant is None and ranking.average_precision is None
+
+
+def test_changes_of_rank_are_against_the_first_ranker(library, query, tiny):
+    first, second = searching(library, query, ["bm25", tiny], k=100)
+    assert {hit.other_rank for hit in first.hits} == {None}
+    by_first = {hit.passage_id: hit.rank for hit in first.hits}
+    for hit in second.hits:
+        assert hit.other_rank == by_first.get(hit.passage_id, hit.other_rank)
+        assert hit.other_rank > 100 or hit.passage_id in by_first
+    assert any(hit.other_rank != hit.rank for hit in second.hits)
+
+
+def test_a_ranker_named_twice_answers_once(library, query):
+    assert len(searching(library, query, ["bm25", "bm25"])) == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"query": ""}, "empty"),
+        ({"query": " \n\t"}, "empty"),
+        ({"query": None}, "empty"),
+        ({"query": "\x00\ud800"}, "empty"),
+        ({"query": "đ" * 1_001}, "1,001"),
+        ({"rankers": []}, "0 rankers"),
+        ({"rankers": None}, "0 rankers"),
+        ({"rankers": ["bm25", "minilm", "bm25+minilm", "minilm+bm25", "minilm+minilm"]}, "5 rankers"),
+        ({"rankers": ["no-such"]}, "'no-such'"),
+        ({"rankers": ["bm25+no-such"]}, "'no-such'"),
+        ({"rankers": ["a+b+c"]}, "'a+b+c'"),
+        ({"k": 0}, "'0'"),
+        ({"k": 101}, "'101'"),
+        ({"k": None}, "'None'"),
+        ({"k": "zz"}, "'zz'"),
+        ({"k": float("nan")}, "'nan'"),
+        ({"task": "no-such"}, "'no-such'"),
+        ({"task": "virerank"}, "reranking"),
+        ({"split": "dev"}, "'dev'"),
+    ],
+)
+def test_a_request_out_of_bounds_is_refused_with_one_sentence(library, query, sentence, changes, says):
+    asked = {"query": query, "rankers": ["bm25"], "task": "vimedretrieve", "split": "test", "k": 10} | changes
+    with pytest.raises(UserError) as error:
+        searching(library, **asked)
+    assert sentence(error.value, says)
+    with pytest.raises(gr.Error) as shown:
+        search_api(library, **asked)
+    assert sentence(shown.value.message, says) and shown.value.print_exception is False
+    (html,) = searched(library, **asked, lang="en")
+    assert 'class="vcs-notice bad"' in html
+
+
+def test_the_longest_query_and_most_passages_are_taken(library):
+    (ranking,) = searching(library, "đau " * 249 + "sốt.", ["bm25"], k=100)
+    assert len(ranking.hits) == 100
+
+
+@pytest.mark.parametrize("k", [float("inf"), float("-inf")])
+def test_an_infinite_k_is_refused_like_any_other(k):
+    with pytest.raises(BadRequest):
+        checked_k(k)
+
+
+@pytest.mark.parametrize("rankers", [5, 0.5, True])
+def test_rankers_that_are_no_list_are_refused_with_one_sentence(library, query, rankers):
+    with pytest.raises(UserError):
+        searching(library, query, rankers)
+
+
+def test_a_path_is_no_ranker_for_a_visitor(library, query, tiny_model_dir, sentence):
+    for path in (str(tiny_model_dir), f"bm25+{tiny_model_dir}", "../tiny", ".", "/", "~"):
+        with pytest.raises(UserError) as error:
+            searching(library, query, [path])
+        assert sentence(error.value, "There is no ranker")
+
+
+def test_the_page_fills_one_ranker_after_the_other(library, query, tiny):
+    pages = list(searched(library, query, ["bm25", tiny], "vimedretrieve", "test", 3, "en"))
+    assert [page.count("Working…") for page in pages] == [1, 0]
+    assert [page.count("<li") for page in pages] == [3, 6]
+    assert "★ relevant" in pages[-1] and "AP " in pages[-1] and "not of the benchmark" not in pages[-1]
+
+
+def test_the_page_says_in_its_language_that_free_text_has_no_gold(library):
+    asked = ("thuốc ho cho trẻ em", ["bm25"], "vimedretrieve", "test", 3)
+    (english,), (vietnamese,) = searched(library, *asked, "en"), searched(library, *asked, "vi")
+    assert "not of the benchmark" in english and "★" not in english
+    assert "không thuộc benchmark" in vietnamese
+
+
+def test_the_api_gives_plain_data(library, query):
+    import json
+
+    (ranking,) = json.loads(json.dumps(search_api(library, query, ["bm25"], "vimedretrieve", "test", 2)))
+    assert ranking["ranker"] == "bm25" and ranking["milliseconds"] >= 0
+    assert [hit["rank"] for hit in ranking["hits"]] == [1, 2]
+
+
+def test_the_choices_are_the_rankers_and_the_fusions_of_two(tiny):
+    choices = ranker_choices()
+    assert {"bm25", "minilm", "tiny", "bm25+minilm", "bm25+tiny"} <= set(choices)
+    assert all(choice.count("+") <= 1 for choice in choices)
+
+
+def test_a_source_without_the_task_lists_no_queries(tmp_path):
+    assert queries_of(Library(str(tmp_path)), "vimedretrieve", "test") == []

@@ -1,0 +1,164 @@
+"""The Train tab: which arguments go to `training/retrain.py`, and how its end is told."""
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from training.retrain import parser
+from vcs_demo.errors import UserError
+from vcs_demo.settings import models_dir
+from vcs_demo.ui.train import Trainer, bases, command, results, watched
+
+
+@pytest.fixture
+def ask(library, tmp_path):
+    def ask(**changes):
+        settings = {
+            "name": "của-tôi_2.1",
+            "base": "minilm",
+            "loss": "modified",
+            "negatives": "both",
+            "temperature": 0.05,
+            "epochs": 0.5,
+            "pairs": False,
+        }
+        return command(library, tmp_path / "labels.db", **settings | changes)
+
+    return ask
+
+
+def test_the_settings_become_the_arguments_of_the_command(ask, tmp_path):
+    options = parser().parse_args(ask())
+    assert (options.labels, options.base) == (tmp_path / "labels.db", "minilm")
+    assert options.output == models_dir() / "của-tôi_2.1"
+    assert (options.loss, options.negatives) == ("modified", "both")
+    assert (options.temperature, options.epochs) == (0.05, 0.5)
+    assert (options.source, options.pairs, options.overwrite) == ("mini", None, False)
+    options = parser().parse_args(ask(loss="infonce", negatives="hard", pairs=True, temperature=1, epochs=20))
+    assert (options.loss, options.negatives, options.pairs) == ("infonce", "hard", "mini")
+    assert (options.temperature, options.epochs) == (1, 20)
+
+
+def test_a_name_is_taken_without_the_spaces_around_it(ask):
+    assert Path(ask(name="  mine ")[5]).name == "mine"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../x",
+        "a/b",
+        "a\\b",
+        "",
+        " ",
+        None,
+        ".",
+        "..",
+        ".hidden",
+        "x.partial",
+        "bm25",
+        "minilm",
+        "vcs-20m",
+        "a+b",
+    ]
+    + ["a b", "a\nb", "a\x00b", "x" * 61, "/tmp/x", "$(id)", "<b>"],
+)
+def test_a_bad_name_is_refused_with_one_sentence(ask, name, sentence):
+    with pytest.raises(UserError) as error:
+        ask(name=name)
+    assert sentence(error.value, "cannot be a model's name")
+
+
+def test_a_name_that_is_taken_is_refused(ask, tiny, sentence):
+    with pytest.raises(UserError) as error:
+        ask(name=tiny)
+    assert sentence(error.value, "'tiny'", "another name")
+
+
+@pytest.mark.parametrize("base", ["bm25", "no-such", "../..", "/etc", None])
+def test_a_base_that_is_not_in_the_list_is_refused(ask, base, sentence):
+    with pytest.raises(UserError) as error:
+        ask(base=base)
+    assert sentence(error.value, "minilm")
+
+
+def test_retrained_models_can_be_trained_further(ask, tiny):
+    assert bases() == ["minilm", "tiny"]
+    assert parser().parse_args(ask(base="tiny")).base == "tiny"
+
+
+@pytest.mark.parametrize("changes", [{"temperature": None}, {"epochs": None}, {"epochs": "viel"}])
+def test_a_number_left_empty_is_refused_with_one_sentence(ask, changes):
+    with pytest.raises(UserError):
+        ask(**changes)
+
+
+@pytest.fixture
+def script(monkeypatch):
+    """Let the trainer run a few lines of Python instead of a training; return the arguments for them."""
+    start = subprocess.Popen
+
+    def prepare(lines):
+        monkeypatch.setattr(
+            "vcs_demo.ui.train.subprocess.Popen",
+            lambda words, **settings: start([sys.executable, "-c", lines], **settings),
+        )
+        monkeypatch.setattr("vcs_demo.ui.train.STAGES", 0.02)
+        return ["--output", str(models_dir() / "mine")]
+
+    return prepare
+
+
+def test_a_finished_training_is_told_with_its_verdict(script):
+    arguments = script("print('accuracy@20 went from 0.100 to 0.200'); print('The model is there.')")
+    first, *_, last = watched(Trainer(), arguments, "en")
+    assert "<progress" in first
+    assert 'class="vcs-notice good"' in last and "“mine” is ready" in last and "went from 0.100" in last
+
+
+def test_a_failed_training_is_told_by_its_last_line(script):
+    *_, last = watched(Trainer(), script("import sys; sys.exit('error: <b>There are no labels.')"), "en")
+    assert 'class="vcs-notice bad"' in last and "failed: &lt;b&gt;There are no labels." in last
+
+
+def test_progress_is_read_from_the_unfinished_models_folder(script):
+    arguments = script("import time; time.sleep(60)")
+    partial = models_dir() / "mine.partial"
+    partial.mkdir()
+    state = {"stage": "training", "step": 3, "total": 12, "loss": 0.25, "eta": 75}
+    (partial / "progress.json").write_text(json.dumps(state), "utf-8")
+    trainer = Trainer()
+    steps = watched(trainer, arguments, "en")
+    next(steps)
+    assert "Step 3 of 12, loss 0.2500, about 1:15 left" in next(steps)
+    (partial / "progress.json").write_text("{", "utf-8")
+    assert "Starting" in next(steps)
+    assert trainer.running and trainer.stop()
+    *_, last = steps
+    assert "Stopped." in last and not trainer.running and not trainer.stop()
+
+
+def test_a_second_training_is_refused_while_one_runs(script):
+    arguments, trainer = script("import time; time.sleep(60)"), Trainer()
+    steps = watched(trainer, arguments, "en")
+    next(steps)
+    (busy,) = watched(trainer, arguments, "vi")
+    assert "Đang có một lượt huấn luyện khác" in busy
+    steps.close()
+    assert trainer.running  # leaving the page does not stop it
+    assert trainer.stop()
+    assert trainer._process.returncode == -signal.SIGTERM
+
+
+def test_the_figures_of_a_model_are_shown_before_and_after():
+    assert results("mine", "en") == ""
+    (models_dir() / "mine").mkdir()
+    row = {"before": 0.1, "before_interval": [0.05, 0.15], "after": 0.2, "after_interval": [0.1, 0.3]}
+    row |= {"difference": 0.1, "difference_interval": [-0.01, 0.2]}
+    (models_dir() / "mine" / "training.json").write_text(json.dumps({"metrics": {"map": row}}), "utf-8")
+    html = results("mine", "vi")
+    assert "0.100 [0.050, 0.150]" in html and "+0.100 [-0.010, +0.200]" in html and ">trước<" in html
