@@ -11,7 +11,7 @@ import numpy as np
 from vcs_demo.catalog import available, load_ranker
 from vcs_demo.errors import UserError, quoted
 from vcs_demo.metrics import pessimistic_order, query_metrics
-from vcs_demo.rankers import PassageIndex
+from vcs_demo.rankers import PassageIndex, Progress
 from vcs_demo.tasks import RerankingTask, RetrievalTask, Task, load_task
 from vcs_demo.text import nfc, tidy
 
@@ -80,7 +80,7 @@ class Library:
         with self._task_lock:
             return load_task(name, self.source, split)
 
-    def index(self, ranker_name: str, task: Task) -> PassageIndex:
+    def index(self, ranker_name: str, task: Task, progress: Progress | None = None) -> PassageIndex:
         """Return a ranker's index over all passages of a task; two callers never build the same one."""
         ranker = load_ranker(ranker_name, allow_paths=False)
         key = (ranker.fingerprint, f"{task.name}/{task.split}")
@@ -91,7 +91,7 @@ class Library:
                 if key in self._indexes:
                     self._indexes.move_to_end(key)
                     return self._indexes[key]
-            index = ranker.index(list(task.passages.values()))
+            index = ranker.index(list(task.passages.values()), progress)
             with self._lock:
                 self._indexes[key] = index
                 while len(self._indexes) > _INDEXES:

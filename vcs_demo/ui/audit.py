@@ -7,13 +7,8 @@ from annotations.store import LabelStore
 from vcs_demo.charts import bars
 from vcs_demo.errors import UserError
 from vcs_demo.ui.html import render
-from vcs_demo.ui.label import AUDIT_SEED, AUDIT_SIZE
+from vcs_demo.ui.label import AUDIT_SEED, AUDIT_SIZE, label_name
 from vcs_demo.ui.words import Localised, say
-
-
-def label_name(label: str, lang: str) -> str:
-    """Return a label's words without the key printed on its button."""
-    return say(lang, f"label.{label}").partition(" · ")[2]
 
 
 def table(report: AuditReport, lang: str) -> str:

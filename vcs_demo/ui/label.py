@@ -62,6 +62,11 @@ class Turn:
         return cls(candidate.id if candidate else None, uuid.uuid4().hex, time.monotonic())
 
 
+def label_name(label: str, lang: str) -> str:
+    """Return a label's words without the key printed on its button."""
+    return say(lang, f"label.{label}").partition(" · ")[2]
+
+
 class Desk:
     """Judging candidates: what the page's buttons do, without the page."""
 
@@ -236,7 +241,7 @@ def build(
                 elif label == "skip":
                     text = say(lang, "label.skipped")
                 else:
-                    text = say(lang, "label.saved", label=say(lang, f"label.{label}"))
+                    text = say(lang, "label.saved", label=label_name(label, lang))
                 return desk.next(name, sample_only), text
 
             return guarded(act, lang, profile)

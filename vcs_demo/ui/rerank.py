@@ -30,7 +30,7 @@ def reranked(library: Library, query: str, lines: str, rankers: list[str], lang:
         names = checked_rankers(rankers)
         passages, marks = parsed(lines)
         answers = library.rerank(query, passages, names, marks)
-        columns = [{"ranker": name, "ranking": None} for name in names]
+        columns = [{"ranker": name, "ranking": None, "work": None} for name in names]
         words = content_words(query)
         for column in columns:
             if column is not columns[0]:

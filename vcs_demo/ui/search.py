@@ -10,6 +10,7 @@ from vcs_demo.errors import UserError
 from vcs_demo.tasks import RETRIEVAL_SPLITS, TASK_NAMES
 from vcs_demo.ui.html import content_words, render
 from vcs_demo.ui.words import Localised, say
+from vcs_demo.work import watched
 
 RETRIEVAL_TASKS = [name for name in TASK_NAMES if name.startswith("vimedretrieve")]
 DEFAULT_RANKERS = ["bm25", "minilm"]
@@ -22,12 +23,17 @@ def searched(
     try:
         names = checked_rankers(rankers)
         answers = library.search(query, names, task, split, k)
-        columns = [{"ranker": name, "ranking": None} for name in names]
+        columns = [{"ranker": name, "ranking": None, "work": None} for name in names]
         words = content_words(query)
+        passages = library.task(task, split)
         for column in columns:
-            if column is not columns[0]:  # the first answers at once or fails
-                yield render("rankings", lang, columns=columns, words=words, note="")
+            # The first search of a large source encodes all of it; closing the page or Cancel ends that.
+            for work in watched(lambda report, name=column["ranker"]: library.index(name, passages, report)):
+                if work.result is None:
+                    column["work"] = work
+                    yield render("rankings", lang, columns=columns, words=words, note="")
             column["ranking"] = next(answers)
+            yield render("rankings", lang, columns=columns, words=words, note="")
         judged = columns[0]["ranking"].first_relevant is not None
         note = "" if judged else say(lang, "results.no_gold")
         yield render("rankings", lang, columns=columns, words=words, note=note)
@@ -97,6 +103,7 @@ def build(library: Library, words: Localised, language: gr.Radio) -> dict[str, o
         with gr.Row():
             go = words.make(gr.Button, {"value": "search.go"}, variant="primary", elem_id="vcs-search-go")
             lucky = words.make(gr.Button, {"value": "search.random"})
+            stop = words.make(gr.Button, {"value": "board.cancel"}, variant="stop", elem_id="vcs-search-stop")
         results = gr.HTML(elem_id="vcs-search-results", container=False)
 
     def run(query: str, rankers: list[str], task: str, split: str, k: int, lang: str) -> Iterator[str]:
@@ -110,11 +117,12 @@ def build(library: Library, words: Localised, language: gr.Radio) -> dict[str, o
 
     inputs = [query, rankers, task, split, k, language]
     quiet = {"api_visibility": "private", "show_progress": "hidden"}
-    gr.on([go.click, query.submit], run, inputs, results, concurrency_limit=4, **quiet)
+    jobs = [gr.on([go.click, query.submit], run, inputs, results, concurrency_limit=4, **quiet)]
     task.change(refill, [task, split], pick, **quiet)
     split.change(refill, [task, split], pick, **quiet)
-    pick.input(lambda text: text or "", pick, query, **quiet).then(run, inputs, results, **quiet)
-    lucky.click(choose, [task, split], query, **quiet).then(run, inputs, results, **quiet)
+    jobs.append(pick.input(lambda text: text or "", pick, query, **quiet).then(run, inputs, results, **quiet))
+    jobs.append(lucky.click(choose, [task, split], query, **quiet).then(run, inputs, results, **quiet))
+    stop.click(None, None, None, cancels=jobs)
 
     def rerun(query: str, rankers: list[str], task: str, split: str, k: int, lang: str) -> Iterator[str]:
         if query:

@@ -57,6 +57,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "search.go": ("Search", "Tìm"),
     "search.random": ("Random query", "Câu ngẫu nhiên"),
     "results.working": ("Working… the first use loads the model.", "Đang chạy… lần đầu cần nạp mô hình."),
+    "results.encoding": ("{done} of {total} passages encoded", "đã mã hóa {done} trên {total} đoạn"),
     "results.latency": ("{ms} ms", "{ms} ms"),
     "results.first": ("first relevant at rank {rank}", "đoạn liên quan đầu tiên ở hạng {rank}"),
     "results.change": ("rank {rank} by {other}", "hạng {rank} theo {other}"),
