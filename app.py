@@ -59,7 +59,7 @@ def serve(options: argparse.Namespace) -> int:
             prevent_thread_lock=True,
             quiet=True,
         )
-    except OSError as error:
+    except (OSError, OverflowError) as error:
         sys.stderr.write(
             f"error: port {options.port} on {options.host} cannot be used ({error}); give another --port\n"
         )

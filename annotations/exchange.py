@@ -14,6 +14,7 @@ from annotations.cells import guard, unguard
 from annotations.store import LabelStore
 from annotations.triples import ImportReport, RowProblem, import_triples
 from vcs_demo.errors import UserError, quoted
+from vcs_demo.imports import TRANSFORMERS
 
 if TYPE_CHECKING:
     import pyarrow
@@ -203,7 +204,8 @@ def _read_parquet(path: Path) -> Iterator[dict]:
 def _write_dataset(path: Path, rows: list[dict], columns: dict[str, str]) -> None:
     import datasets
 
-    datasets.Dataset(_table(rows, columns)).save_to_disk(path)
+    with TRANSFORMERS:
+        datasets.Dataset(_table(rows, columns)).save_to_disk(path)
 
 
 def _read_dataset(path: Path) -> Iterator[dict]:

@@ -36,11 +36,14 @@ def verdict(compared: dict[str, dict[str, Any]], measure: str) -> str:
     low, high = row["difference_interval"]
     figures = f"{measure} went from {row['before']:.3f} to {row['after']:.3f} ({row['difference']:+.3f}, "
     figures += f"95 % interval {low:+.3f} to {high:+.3f})"
-    if low > 0:
-        return f"{figures}: better."
-    if high < 0:
-        return f"{figures}: **worse**."
-    return f"{figures}: no difference that these queries can show."
+    words = {"better": "better", "worse": "**worse**", "same": "no difference that these queries can show"}
+    return f"{figures}: {words[outcome(compared, measure)]}."
+
+
+def outcome(compared: dict[str, dict[str, Any]], measure: str) -> str:
+    """Return `better`, `worse` or `same`: on which side of zero the paired interval of a measure lies."""
+    low, high = compared[measure]["difference_interval"]
+    return "better" if low > 0 else "worse" if high < 0 else "same"
 
 
 def write_files(folder: Path, facts: dict[str, Any], data: TrainingSet) -> None:

@@ -134,8 +134,37 @@ class ContextSearchLoss(nn.Module):
 
     def forward(self, sentence_features: Iterable[dict[str, Tensor]], labels: Tensor | None = None) -> Tensor:
         """Embed the columns of a batch and return the loss, a scalar."""
-        vectors = [self.model(features)["sentence_embedding"] for features in sentence_features]
+        columns = list(sentence_features)
+        if self.negatives == "in-batch":
+            columns = columns[:2]
+        vectors = [self._embed(features) for features in columns[:2]]
+        vectors += [self._embed_negatives(features, vectors[1], labels) for features in columns[2:]]
         return self.of_embeddings(vectors, labels)
+
+    def _embed(self, features: dict[str, Tensor]) -> Tensor:
+        return self.model(features)["sentence_embedding"]
+
+    def _embed_negatives(
+        self, features: dict[str, Tensor], positives: Tensor, labels: Tensor | None
+    ) -> Tensor:
+        """Embed the rows that have a negative; the others, which are masked, cost nothing."""
+        if self.known is None or labels is None or not self.known.negative:
+            return self._embed(features)
+        size = len(positives)
+        there = torch.tensor(
+            [self.known.negative[row] >= 0 for row in labels.tolist()], device=positives.device
+        )
+        if there.all():
+            return self._embed(features)
+        filled = positives.detach().clone()
+        if there.any():
+            whole = {
+                k: v[there] if torch.is_tensor(v) and v.shape[:1] == (size,) else v
+                for k, v in features.items()
+            }
+            vectors = self._embed(whole)
+            filled = filled.to(vectors.dtype).index_put((there.nonzero().squeeze(1),), vectors)
+        return filled
 
     def of_embeddings(self, vectors: Sequence[Tensor], labels: Tensor | None = None) -> Tensor:
         """Return the loss of embeddings, one tensor (bs, dimensions) a column: anchor, positive, negatives."""

@@ -150,13 +150,24 @@ class Library:
             RankerError: an unknown ranker.
         """
         query, names = checked_query(query), checked_rankers(rankers)
+        if not isinstance(passages, list | tuple):
+            raise BadRequest(f"The candidates are {quoted(passages)}, not a list of texts; give a list.")
         texts = [nfc(str(text)).strip() for text in passages]
         if not 2 <= len(texts) <= MAX_CANDIDATES:
-            raise BadRequest(f"{len(texts)} candidates were given; give 2 to {MAX_CANDIDATES}, one a line.")
+            raise BadRequest(
+                f"{len(texts)} candidates were given; give 2 to {MAX_CANDIDATES}, one a line.",
+                "error.candidates",
+                count=len(texts),
+                most=MAX_CANDIDATES,
+            )
         for number, text in enumerate(texts, start=1):
             if not text or len(text) > MAX_PASSAGE:
                 raise BadRequest(
-                    f"Candidate {number} has {len(text):,} characters; give 1 to {MAX_PASSAGE:,}."
+                    f"Candidate {number} has {len(text):,} characters; give 1 to {MAX_PASSAGE:,}.",
+                    "error.candidate_length",
+                    number=number,
+                    count=len(text),
+                    most=MAX_PASSAGE,
                 )
         marks = np.array(relevant, dtype=bool) if relevant is not None and any(relevant) else None
         first: dict[int, int] | None = None
@@ -194,17 +205,28 @@ def checked_query(query: str) -> str:
     """Return the query in NFC, stripped; raises BadRequest if empty or over-long."""
     text = nfc(str(query or "")).strip()
     if not text:
-        raise BadRequest("The query is empty; type one, or choose one of the benchmark's.")
+        raise BadRequest("The query is empty; type one, or choose one of the benchmark's.", "error.no_query")
     if len(text) > MAX_QUERY:
-        raise BadRequest(f"The query has {len(text):,} characters; at most {MAX_QUERY:,} are taken.")
+        raise BadRequest(
+            f"The query has {len(text):,} characters; at most {MAX_QUERY:,} are taken.",
+            "error.long_query",
+            count=len(text),
+            most=MAX_QUERY,
+        )
     return text
 
 
 def checked_rankers(rankers: Sequence[str]) -> list[str]:
     """Return the rankers' names, each once; raises BadRequest for none or too many."""
-    names = list(dict.fromkeys([rankers] if isinstance(rankers, str) else map(str, rankers or ())))
+    given = rankers if isinstance(rankers, list | tuple) else [rankers] if isinstance(rankers, str) else []
+    names = list(dict.fromkeys(map(str, given)))
     if not 1 <= len(names) <= MAX_RANKERS:
-        raise BadRequest(f"{len(names)} rankers were chosen; choose 1 to {MAX_RANKERS}.")
+        raise BadRequest(
+            f"{len(names)} rankers were chosen; choose 1 to {MAX_RANKERS}.",
+            "error.rankers",
+            count=len(names),
+            most=MAX_RANKERS,
+        )
     return names
 
 
@@ -212,7 +234,7 @@ def checked_k(k: object) -> int:
     """Return k as an integer in [1, 100]; raises BadRequest otherwise."""
     try:
         number = int(k)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         number = 0
     if not 1 <= number <= MAX_K:
         raise BadRequest(f"k is {quoted(k)}; give a whole number from 1 to {MAX_K}.")

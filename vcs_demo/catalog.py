@@ -107,6 +107,7 @@ def load_ranker(name: str, *, allow_paths: bool = True) -> Ranker:
     Raises:
         RankerError: no such ranker, or it is not here.
     """
+    name = str(name or "")
     if name in CATALOG:
         return _from_catalog(name)
     if name in retrained():

@@ -25,9 +25,6 @@ def bars(
             orientation="h",
             marker_color=BLUE,
             error_x={"type": "data", "array": above, "arrayminus": below, "color": GREY, "thickness": 1.5},
-            text=[f"{value:.3f}" for value in values],
-            textposition="inside",
-            insidetextanchor="start",
             hovertemplate="%{y}: %{x:.3f}<extra></extra>",
         )
     )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vcs_demo.errors import UserError, quoted
+from vcs_demo.imports import TRANSFORMERS
 from vcs_demo.index import kept_vectors
 from vcs_demo.text import nfc, syllables
 
@@ -126,8 +127,9 @@ class DenseRanker(Ranker):
 
     @cached_property
     def _model(self) -> "SentenceTransformer":
-        from sentence_transformers import SentenceTransformer
-        from transformers.utils.logging import disable_progress_bar
+        with TRANSFORMERS:
+            from sentence_transformers import SentenceTransformer
+            from transformers.utils.logging import disable_progress_bar
 
         disable_progress_bar()
         try:

@@ -3,11 +3,18 @@
 import os
 from pathlib import Path
 
+from vcs_demo.errors import UserError, quoted
+
 
 def data_dir() -> Path:
-    """Return the data directory, created if it is not there."""
+    """Return the data directory, created if it is not there; raises UserError if it cannot be."""
     path = Path(os.environ.get("VCS_DATA_DIR") or "data").resolve()
-    path.mkdir(parents=True, exist_ok=True)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"The data directory {quoted(path)} cannot be made ({error.strerror}); set VCS_DATA_DIR to another."
+        ) from error
     return path
 
 

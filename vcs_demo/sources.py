@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from vcs_demo.errors import UserError, quoted
+from vcs_demo.imports import TRANSFORMERS
 
 MINIATURE = Path(__file__).parent / "miniature"
 HUB_TIMEOUT = 8.0  # seconds
@@ -105,7 +106,8 @@ def _from_file(path: Path) -> tuple[str, "datasets.Dataset"]:  # noqa: F821
     name = "/".join(path.parts[-3:])
     reader = datasets.Dataset.from_parquet if path.suffix == ".parquet" else datasets.Dataset.from_json
     try:
-        return name, reader(str(path), keep_in_memory=True, cache_dir=str(_cache()))
+        with TRANSFORMERS:
+            return name, reader(str(path), keep_in_memory=True, cache_dir=str(_cache()))
     except Exception as error:  # pyarrow and datasets raise many kinds for a broken file
         raise SourceError(f"{name} cannot be read as {_SUFFIXES[path.suffix]}: {_reason(error)}.") from error
 
@@ -119,7 +121,8 @@ def _from_hub(dataset: str, config: str | None, split: str) -> tuple[str, "datas
         if not constants.is_offline_mode():
             # The client retries for half a minute when it cannot connect; this one question says so in seconds.
             HfApi().dataset_info(dataset, timeout=HUB_TIMEOUT)
-        return name, datasets.load_dataset(dataset, config, split=split)
+        with TRANSFORMERS:
+            return name, datasets.load_dataset(dataset, config, split=split)
     except Exception as error:  # the client's many network, 404 and format errors
         raise SourceError(
             f"{name} could not be had from the hub: {_reason(error)}. Check the name and the network, "

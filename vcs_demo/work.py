@@ -56,6 +56,7 @@ def watched(work: Callable[[Progress], Any], every: float = 0.3, label: str = ""
             yield state
     finally:
         stop.set()
+        worker.join(timeout=10)  # a thread that computes while Python ends would bring it down
     if failure:
         if isinstance(failure[0], UserError):
             raise failure[0]

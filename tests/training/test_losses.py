@@ -208,3 +208,29 @@ def test_settings_that_cannot_be_are_one_sentence(settings, words):
 def test_hard_negatives_without_a_column_of_them_is_one_sentence():
     with pytest.raises(LossError, match="third column"):
         make(negatives="hard").of_embeddings(vectors(columns=2))
+
+
+def test_rows_without_a_negative_are_not_embedded_and_change_nothing():
+    class Model(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.table = torch.nn.Linear(6, 4, bias=False, dtype=torch.float64)
+            self.seen = []
+
+        def forward(self, features):
+            self.seen.append(len(features["x"]))
+            return {"sentence_embedding": self.table(features["x"])}
+
+    known = KnownPositives([0, 1, 2], [10, 11, 12], [-1, 20, -1], frozenset({(0, 10), (1, 11), (2, 12)}))
+    model = Model()
+    columns = [{"x": v.detach()} for v in vectors(rows=3, dimensions=6)]
+    for negatives in ("both", "in-batch"):
+        model.seen.clear()
+        loss = ContextSearchLoss(model, negatives=negatives, known=known)
+        rows = torch.tensor([0, 1, 2])
+        value = loss(columns, rows)
+        (gradient,) = torch.autograd.grad(value, model.table.weight)
+        assert model.seen == ([3, 3, 1] if negatives == "both" else [3, 3])
+        everything = loss.of_embeddings([model.table(c["x"]) for c in columns], rows)
+        torch.testing.assert_close(value, everything)
+        torch.testing.assert_close(gradient, torch.autograd.grad(everything, model.table.weight)[0])

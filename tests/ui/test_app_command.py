@@ -7,6 +7,12 @@ import pytest
 import app
 
 
+@pytest.fixture(autouse=True)
+def nothing_in_the_background(monkeypatch):
+    """Keep the warm-up's thread out of the other tests: it would go on after the app could not start."""
+    monkeypatch.setattr("vcs_demo.ui.page.WarmUp.start", lambda self: None)
+
+
 def failed(arguments, capsys):
     assert app.main(arguments) == 1
     out, error = capsys.readouterr()

@@ -88,7 +88,7 @@ def test_the_page_says_what_is_wrong(library):
     assert 'class="vcs-notice bad"' in html and "51 candidates" in html
 
 
-@pytest.mark.parametrize("passages", ["một chuỗi chữ", 5, {"a": 1, "b": 2}])
+@pytest.mark.parametrize("passages", ["chuỗi", 5, {"a": 1, "b": 2}])
 def test_passages_that_are_no_list_are_refused(library, passages):
     with pytest.raises(BadRequest):
         list(library.rerank(QUERY, passages, ["bm25"]))

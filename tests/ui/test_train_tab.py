@@ -11,7 +11,8 @@ import pytest
 from training.retrain import parser
 from vcs_demo.errors import UserError
 from vcs_demo.settings import models_dir
-from vcs_demo.ui.train import Trainer, bases, command, results, watched
+from vcs_demo.ui.train import Trainer, bases, command, results, verdict
+from vcs_demo.ui.words import explain
 
 
 @pytest.fixture
@@ -113,52 +114,79 @@ def script(monkeypatch):
     return prepare
 
 
-def test_a_finished_training_is_told_with_its_verdict(script):
-    arguments = script("print('accuracy@20 went from 0.100 to 0.200'); print('The model is there.')")
-    first, *_, last = watched(Trainer(), arguments, "en")
+def followed(trainer, lang="en"):
+    return (page for page, _ in trainer.follow(lang))
+
+
+def facts(low=0.01, high=0.2):
+    row = {"before": 0.1, "before_interval": [0.05, 0.15], "after": 0.2, "after_interval": [0.1, 0.3]}
+    row |= {"difference": 0.1, "difference_interval": [low, high]}
+    (models_dir() / "mine").mkdir(exist_ok=True)
+    text = json.dumps({"metrics": {"map": row}, "evaluation": {"main": "map"}})
+    (models_dir() / "mine" / "training.json").write_text(text, "utf-8")
+
+
+def test_a_finished_training_is_told_with_its_verdict_and_figures(script):
+    trainer = Trainer()
+    trainer.start(script("pass"))
+    facts()
+    (first, _), *_, (last, table) = trainer.follow("en")
     assert "<progress" in first
-    assert 'class="vcs-notice good"' in last and "“mine” is ready" in last and "went from 0.100" in last
+    assert 'class="vcs-notice good"' in last and "“mine” is ready" in last and "map went from 0.100" in last
+    assert "0.100 [0.050, 0.150]" in table
 
 
 def test_a_failed_training_is_told_by_its_last_line(script):
-    *_, last = watched(Trainer(), script("import sys; sys.exit('error: <b>There are no labels.')"), "en")
+    trainer = Trainer()
+    trainer.start(script("import sys; sys.exit('error: <b>There are no labels.')"))
+    *_, last = followed(trainer)
     assert 'class="vcs-notice bad"' in last and "failed: &lt;b&gt;There are no labels." in last
 
 
 def test_progress_is_read_from_the_unfinished_models_folder(script):
-    arguments = script("import time; time.sleep(60)")
     partial = models_dir() / "mine.partial"
     partial.mkdir()
     state = {"stage": "training", "step": 3, "total": 12, "loss": 0.25, "eta": 75}
     (partial / "progress.json").write_text(json.dumps(state), "utf-8")
     trainer = Trainer()
-    steps = watched(trainer, arguments, "en")
+    trainer.start(script("import time; time.sleep(60)"))
+    steps = followed(trainer)
     next(steps)
     assert "Step 3 of 12, loss 0.2500, about 1:15 left" in next(steps)
+    (partial / "progress.json").write_text('{"stage": "evaluating the base model"}', "utf-8")
+    assert "Under way: evaluating the base model" in next(steps)
     (partial / "progress.json").write_text("{", "utf-8")
-    assert "Starting" in next(steps)
+    assert "Under way" in next(steps)
     assert trainer.running and trainer.stop()
     *_, last = steps
     assert "Stopped." in last and not trainer.running and not trainer.stop()
 
 
-def test_a_second_training_is_refused_while_one_runs(script):
+def test_a_second_training_is_refused_while_one_runs_and_leaving_the_page_stops_nothing(script):
     arguments, trainer = script("import time; time.sleep(60)"), Trainer()
-    steps = watched(trainer, arguments, "en")
+    trainer.start(arguments)
+    steps = followed(trainer)
     next(steps)
-    (busy,) = watched(trainer, arguments, "vi")
-    assert "Đang có một lượt huấn luyện khác" in busy
+    with pytest.raises(UserError) as busy:
+        trainer.start(arguments)
+    assert "Đang có một lượt huấn luyện khác" in explain(busy.value, "vi")
     steps.close()
-    assert trainer.running  # leaving the page does not stop it
+    assert trainer.running
     assert trainer.stop()
     assert trainer._process.returncode == -signal.SIGTERM
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "word"), [(0.01, 0.2, "tốt hơn"), (-0.2, -0.01, "kém hơn"), (-0.1, 0.1, "khác biệt")]
+)
+def test_the_verdict_follows_the_interval(low, high, word):
+    assert verdict("mine", "vi") == ""
+    facts(low, high)
+    assert word in verdict("mine", "vi")
+
+
 def test_the_figures_of_a_model_are_shown_before_and_after():
     assert results("mine", "en") == ""
-    (models_dir() / "mine").mkdir()
-    row = {"before": 0.1, "before_interval": [0.05, 0.15], "after": 0.2, "after_interval": [0.1, 0.3]}
-    row |= {"difference": 0.1, "difference_interval": [-0.01, 0.2]}
-    (models_dir() / "mine" / "training.json").write_text(json.dumps({"metrics": {"map": row}}), "utf-8")
+    facts(low=-0.01)
     html = results("mine", "vi")
     assert "0.100 [0.050, 0.150]" in html and "+0.100 [-0.010, +0.200]" in html and ">trước<" in html

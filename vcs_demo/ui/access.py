@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import gradio as gr
 
 from vcs_demo.errors import UserError
+from vcs_demo.ui.words import say
 
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
@@ -54,19 +55,13 @@ class Access:
         """Return who is asking if they may label; raises UserError."""
         person = self.person(profile)
         if not person.may_label:
-            raise UserError(
-                "Only signed-in people can label; sign in with Hugging Face first."
-                if self.mode == "space"
-                else "This app is open to others and cannot tell who they are, so it is read-only; "
-                "start it on 127.0.0.1 to label."
-            )
+            key = "error.sign_in" if self.mode == "space" else "error.read_only"
+            raise UserError(say("en", key), key)
         return person
 
     def operator(self, profile: gr.OAuthProfile | None = None) -> Person:
         """Return who is asking if they may compute, mine and train; raises UserError."""
         person = self.person(profile)
         if not person.may_run:
-            raise UserError(
-                "Only the people named in VCS_ADMINS can run this here; duplicate the app to run your own."
-            )
+            raise UserError(say("en", "error.operator"), "error.operator")
         return person

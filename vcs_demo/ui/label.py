@@ -12,7 +12,7 @@ import gradio as gr
 from annotations.audit import draw
 from annotations.candidates import Candidate
 from annotations.exchange import FORMATS, export
-from annotations.mining import mine
+from annotations.mining import MiningResult, mine
 from annotations.store import LABELS, LabelStore
 from vcs_demo.browse import Library, ranker_choices
 from vcs_demo.catalog import load_ranker
@@ -20,7 +20,7 @@ from vcs_demo.errors import UserError
 from vcs_demo.text import tidy
 from vcs_demo.ui.access import Access
 from vcs_demo.ui.html import content_words, render
-from vcs_demo.ui.words import Localised, say
+from vcs_demo.ui.words import Localised, explain, number, say
 from vcs_demo.work import watched
 
 AUDIT_SIZE, AUDIT_SEED = 100, 0
@@ -125,6 +125,18 @@ class Desk:
         )
 
 
+def mining_report(result: MiningResult, lang: str) -> str:
+    """Say what was found, and what was not and why, a line each."""
+    taken = len({candidate.query_id for candidate in result.candidates})
+    lines = [say(lang, "label.mined_from", count=len(result.candidates), taken=taken, queries=result.queries)]
+    for key, counts in (("label.mined_dropped", result.dropped), ("label.mined_rejected", result.rejected)):
+        for reason, count in counts.items():
+            lines.append(say(lang, key, count=count, reason=say(lang, f"mining.{reason}")))
+    if result.unretrieved:
+        lines.append(say(lang, "label.mined_unretrieved", count=result.unretrieved))
+    return "\n".join(lines)
+
+
 def mined(
     library: Library, store: LabelStore, ranker: str, limit: int, margin: float, lang: str
 ) -> Iterator[str]:
@@ -132,20 +144,19 @@ def mined(
     try:
         task = library.task("vimedretrieve", "train")
         chosen = load_ranker(ranker, allow_paths=False)
+        amount, share = number(limit), number(margin)
         result = None
         for state in watched(
-            lambda report: mine(
-                task, chosen, limit=int(limit), relative_margin=float(margin), progress=report
-            )
+            lambda report: mine(task, chosen, limit=int(amount), relative_margin=share, progress=report)
         ):
             result = state.result
             text = say(lang, "label.mining", ranker=ranker, done=state.done, total=state.total or "…")
             yield render("progress", lang, text=text, done=state.done, total=max(state.total, 1))
         added, known = store.add_candidates(result.candidates)
-        text = say(lang, "label.mined", added=added, known=known, report=result.report())
+        text = say(lang, "label.mined", added=added, known=known, report=mining_report(result, lang))
         yield render("notice", lang, kind="good", text=text)
     except UserError as error:
-        yield render("notice", lang, kind="bad", text=str(error))
+        yield render("notice", lang, kind="bad", text=explain(error, lang))
 
 
 def exported(store: LabelStore, format: str) -> tuple[Path, int]:
@@ -228,7 +239,7 @@ def build(
             text = " · ".join(part for part in (text, desk.progress(name, lang)) if part)
             return opened, desk.page(opened, lang), text, ""
         except UserError as error:
-            return gr.skip(), gr.skip(), f"**{error}**", gr.skip()
+            return gr.skip(), gr.skip(), f"**{explain(error, lang)}**", gr.skip()
 
     def judge(label: str) -> Callable:
         def handler(
@@ -289,7 +300,7 @@ def build(
         try:
             access.operator(profile)
         except UserError as error:
-            yield render("notice", lang, kind="bad", text=str(error))
+            yield render("notice", lang, kind="bad", text=explain(error, lang))
             return
         yield from mined(library, store, ranker, limit, margin, lang)
 
@@ -310,7 +321,7 @@ def build(
                 value=str(path), visible=True, label=say(lang, "label.exported", count=count), show_label=True
             )
         except UserError as error:
-            raise gr.Error(str(error), print_exception=False) from error
+            raise gr.Error(explain(error, lang), print_exception=False) from error
 
     save.click(save_labels, [format, language], file, api_visibility="private")
     return {"miner": miner}

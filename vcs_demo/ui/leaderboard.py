@@ -13,7 +13,7 @@ from vcs_demo.reported import SOURCE
 from vcs_demo.tasks import MAIN_TASKS, TASK_NAMES
 from vcs_demo.ui.access import Access
 from vcs_demo.ui.html import render
-from vcs_demo.ui.words import Localised, say
+from vcs_demo.ui.words import Localised, explain, say
 
 
 def measures(task: str, paper: bool) -> list[str]:
@@ -74,7 +74,7 @@ def computed(library: Library, tasks: list[str], rankers: list[str], lang: str) 
     """Compute runs, yielding a line about where it is."""
     try:
         if not tasks or not rankers:
-            raise UserError("Nothing was chosen; choose at least one task and one ranker.")
+            raise UserError(say("en", "error.nothing_chosen"), "error.nothing_chosen")
         ready = 0
         for step in compute(library, tasks, rankers):
             ready += step.run is not None
@@ -89,7 +89,7 @@ def computed(library: Library, tasks: list[str], rankers: list[str], lang: str) 
             yield render("progress", lang, text=text, done=step.done, total=max(step.total, 1))
         yield render("notice", lang, kind="good", text=say(lang, "board.done", count=ready))
     except UserError as error:
-        yield render("notice", lang, kind="bad", text=str(error))
+        yield render("notice", lang, kind="bad", text=explain(error, lang))
 
 
 def build(
@@ -136,7 +136,7 @@ def build(
         try:
             access.operator(profile)
         except UserError as error:
-            yield render("notice", lang, kind="bad", text=str(error))
+            yield render("notice", lang, kind="bad", text=explain(error, lang))
             return
         yield from computed(library, tasks, rankers, lang)
 

@@ -5,13 +5,20 @@ from collections.abc import Iterator
 
 import gradio as gr
 
-from vcs_demo.browse import MAX_CANDIDATES, MAX_RANKERS, Library, checked_rankers, ranker_choices
+from vcs_demo.browse import (
+    MAX_CANDIDATES,
+    MAX_RANKERS,
+    Library,
+    checked_query,
+    checked_rankers,
+    ranker_choices,
+)
 from vcs_demo.errors import UserError
 from vcs_demo.tasks import MAIN_TASKS
 from vcs_demo.text import tidy
 from vcs_demo.ui.html import content_words, render
 from vcs_demo.ui.search import DEFAULT_RANKERS, as_data
-from vcs_demo.ui.words import Localised
+from vcs_demo.ui.words import Localised, explain
 
 RERANKING_TASKS = list(MAIN_TASKS[1:])
 RELEVANT_MARK = "+ "
@@ -27,7 +34,7 @@ def parsed(lines: str) -> tuple[list[str], list[bool]]:
 def reranked(library: Library, query: str, lines: str, rankers: list[str], lang: str) -> Iterator[str]:
     """Yield the page of results, once for every ranker that has answered."""
     try:
-        names = checked_rankers(rankers)
+        query, names = checked_query(query), checked_rankers(rankers)
         passages, marks = parsed(lines)
         answers = library.rerank(query, passages, names, marks)
         columns = [{"ranker": name, "ranking": None, "work": None} for name in names]
@@ -38,7 +45,7 @@ def reranked(library: Library, query: str, lines: str, rankers: list[str], lang:
             column["ranking"] = next(answers)
         yield render("rankings", lang, columns=columns, words=words, note="")
     except UserError as error:
-        yield render("notice", lang, kind="bad", text=str(error))
+        yield render("notice", lang, kind="bad", text=explain(error, lang))
 
 
 def groups_of(library: Library, task: str) -> list[tuple[str, str]]:

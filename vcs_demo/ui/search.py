@@ -5,11 +5,11 @@ from collections.abc import Iterator
 
 import gradio as gr
 
-from vcs_demo.browse import MAX_K, MAX_RANKERS, Library, checked_rankers, ranker_choices
+from vcs_demo.browse import MAX_K, MAX_RANKERS, Library, checked_query, checked_rankers, ranker_choices
 from vcs_demo.errors import UserError
 from vcs_demo.tasks import RETRIEVAL_SPLITS, TASK_NAMES
 from vcs_demo.ui.html import content_words, render
-from vcs_demo.ui.words import Localised, say
+from vcs_demo.ui.words import Localised, explain, say
 from vcs_demo.work import watched
 
 RETRIEVAL_TASKS = [name for name in TASK_NAMES if name.startswith("vimedretrieve")]
@@ -21,7 +21,7 @@ def searched(
 ) -> Iterator[str]:
     """Yield the page of results, once for every ranker that has answered."""
     try:
-        names = checked_rankers(rankers)
+        query, names = checked_query(query), checked_rankers(rankers)
         answers = library.search(query, names, task, split, k)
         columns = [{"ranker": name, "ranking": None, "work": None} for name in names]
         words = content_words(query)
@@ -38,7 +38,7 @@ def searched(
         note = "" if judged else say(lang, "results.no_gold")
         yield render("rankings", lang, columns=columns, words=words, note=note)
     except UserError as error:
-        yield render("notice", lang, kind="bad", text=str(error))
+        yield render("notice", lang, kind="bad", text=explain(error, lang))
 
 
 def search_api(library: Library, query: str, rankers: list[str], task: str, split: str, k: int) -> list[dict]:

@@ -13,6 +13,7 @@ from threading import Lock
 import gradio as gr
 
 from annotations.store import LabelStore
+from training.card import outcome
 from vcs_demo.browse import Library
 from vcs_demo.catalog import CATALOG, available
 from vcs_demo.errors import UserError, quoted
@@ -20,7 +21,7 @@ from vcs_demo.settings import models_dir
 from vcs_demo.sources import source_label
 from vcs_demo.ui.access import Access
 from vcs_demo.ui.html import render
-from vcs_demo.ui.words import Localised, say
+from vcs_demo.ui.words import WORDS, Localised, explain, number, say
 
 ROOT = Path(__file__).resolve().parents[2]
 _NAME = re.compile(r"[\w.-]{1,60}")
@@ -51,30 +52,27 @@ def command(
     name = str(name or "").strip()
     if not _NAME.fullmatch(name) or name.startswith(".") or name.endswith(".partial") or name in CATALOG:
         raise UserError(
-            f"{quoted(name)} cannot be a model's name; use letters, digits, '-' and '_', at most 60."
+            say("en", "error.model_name", name=quoted(name)), "error.model_name", name=quoted(name)
         )
     if (models_dir() / name).exists():
-        raise UserError(f"There is a model {quoted(name)} already; give another name.")
+        raise UserError(
+            say("en", "error.model_taken", name=quoted(name)), "error.model_taken", name=quoted(name)
+        )
     if base not in bases():
         raise UserError(f"{quoted(base)} cannot be trained; choose one of {', '.join(bases())}.")
     words = ["--labels", str(labels), "--base", base, "--output", str(models_dir() / name)]
     words += ["--loss", str(loss), "--negatives", str(negatives)]
-    words += [
-        "--temperature",
-        f"{float(temperature):g}",
-        "--epochs",
-        f"{float(epochs):g}",
-        "--source",
-        library.source,
-    ]
+    words += ["--temperature", f"{number(temperature):g}", "--epochs", f"{number(epochs):g}"]
+    words += ["--source", library.source]
     return words + (["--pairs", library.source] if pairs else [])
 
 
 class Trainer:
-    """At most one training at a time, in a process that outlives the page but not the app."""
+    """At most one training at a time, in a process of its own that goes on when the page is closed."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen | None = None
+        self._output = Path()
         self._lock = Lock()
 
     @property
@@ -82,19 +80,23 @@ class Trainer:
         """Tell whether a training is under way."""
         return self._process is not None and self._process.poll() is None
 
-    def start(self, arguments: list[str], log: Path) -> subprocess.Popen:
+    def start(self, arguments: list[str]) -> None:
         """Start `training/retrain.py`; raises UserError if one is running."""
         with self._lock:
             if self.running:
-                raise UserError("busy")
-            with log.open("w", encoding="utf-8") as file:
+                raise UserError(say("en", "train.busy"), "train.busy")
+            self._output = Path(arguments[arguments.index("--output") + 1])
+            with self._log.open("w", encoding="utf-8") as file:
                 self._process = subprocess.Popen(
                     [sys.executable, str(ROOT / "training" / "retrain.py"), *arguments],
                     stdin=subprocess.DEVNULL,
                     stdout=file,
                     stderr=subprocess.STDOUT,
                 )
-            return self._process
+
+    @property
+    def _log(self) -> Path:
+        return self._output.with_name(self._output.name + ".log")
 
     def stop(self) -> bool:
         """Ask the training to stop and keep its state; tell whether there was one."""
@@ -107,30 +109,22 @@ class Trainer:
             self._process.kill()
         return True
 
-
-def watched(trainer: Trainer, arguments: list[str], lang: str) -> Iterator[str]:
-    """Start a training and yield where it is, until it is done, stopped or failed."""
-    output = Path(arguments[arguments.index("--output") + 1])
-    log = output.with_name(output.name + ".log")
-    try:
-        process = trainer.start(arguments, log)
-    except UserError:
-        yield render("notice", lang, kind="bad", text=say(lang, "train.busy"))
-        return
-    yield render("progress", lang, text=say(lang, "train.starting", stage="…"), done=0, total=1)
-    while process.poll() is None:
-        time.sleep(STAGES)
-        yield _where(output.with_name(output.name + ".partial") / "progress.json", lang)
-    lines = log.read_text("utf-8", errors="replace").strip().splitlines() or [""]
-    if process.returncode == 0:
-        verdict = next((line for line in reversed(lines) if " went from " in line), "")
-        text = say(lang, "train.done", name=output.name) + "\n" + verdict
-        yield render("notice", lang, kind="good", text=text)
-    elif process.returncode in (130, -15, -9):
-        yield render("notice", lang, kind="info", text=say(lang, "train.stopped"))
-    else:
-        error = lines[-1].removeprefix("error: ")[:500]
-        yield render("notice", lang, kind="bad", text=say(lang, "train.failed", error=error))
+    def follow(self, lang: str) -> Iterator[tuple[str, str]]:
+        """Yield where the training is, until it is done, stopped or failed; and then the table of results."""
+        process, output = self._process, self._output
+        yield render("progress", lang, text=say(lang, "train.starting", stage="…"), done=0, total=1), ""
+        while process.poll() is None:
+            yield _where(output.with_name(output.name + ".partial") / "progress.json", lang), ""
+            time.sleep(STAGES)
+        if process.returncode == 0:
+            text = say(lang, "train.done", name=output.name) + "\n" + verdict(output.name, lang)
+            yield render("notice", lang, kind="good", text=text), results(output.name, lang)
+        elif process.returncode in (130, -15, -9):
+            yield render("notice", lang, kind="info", text=say(lang, "train.stopped")), ""
+        else:
+            last = (self._log.read_text("utf-8", errors="replace").strip().splitlines() or [""])[-1]
+            text = say(lang, "train.failed", error=last.removeprefix("error: ")[:500])
+            yield render("notice", lang, kind="bad", text=text), ""
 
 
 def _where(path: Path, lang: str) -> str:
@@ -139,7 +133,8 @@ def _where(path: Path, lang: str) -> str:
     except (OSError, ValueError):
         state = {"stage": "…"}
     if "step" not in state:
-        text = say(lang, "train.starting", stage=state["stage"])
+        stage = f"stage.{state['stage']}"
+        text = say(lang, "train.starting", stage=say(lang, stage) if stage in WORDS else "…")
         return render("progress", lang, text=text, done=0, total=1)
     minutes, seconds = divmod(int(state["eta"]), 60)
     text = say(
@@ -153,11 +148,38 @@ def _where(path: Path, lang: str) -> str:
     return render("progress", lang, text=text, done=state["step"], total=state["total"])
 
 
-def results(name: str, lang: str) -> str:
-    """Return a model's metrics before and after as a table, from the facts beside it; empty if there are none."""
+def facts(name: str) -> dict | None:
+    """Return the facts beside a retrained model; None if there are none."""
     try:
-        metrics = json.loads((models_dir() / name / "training.json").read_text("utf-8"))["metrics"]
-    except (OSError, ValueError, KeyError):
+        return json.loads((models_dir() / name / "training.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def verdict(name: str, lang: str) -> str:
+    """Say in one sentence whether a retrained model got better."""
+    known = facts(name)
+    if known is None:
+        return ""
+    measure = known["evaluation"]["main"]
+    row = known["metrics"][measure]
+    low, high = row["difference_interval"]
+    return say(
+        lang,
+        f"train.{outcome(known['metrics'], measure)}",
+        measure=measure,
+        before=f"{row['before']:.3f}",
+        after=f"{row['after']:.3f}",
+        difference=f"{row['difference']:+.3f}",
+        low=f"{low:+.3f}",
+        high=f"{high:+.3f}",
+    )
+
+
+def results(name: str, lang: str) -> str:
+    """Return a model's metrics before and after as a table; empty if there are none."""
+    known = facts(name)
+    if known is None:
         return ""
 
     def figure(value: float, pair: list[float], form: str = ".3f") -> str:
@@ -171,7 +193,7 @@ def results(name: str, lang: str) -> str:
             figure(row["after"], row["after_interval"]),
             figure(row["difference"], row["difference_interval"], "+.3f"),
         ]
-        for measure, row in metrics.items()
+        for measure, row in known["metrics"].items()
     ]
     return render("table", lang, heads=heads, rows=lines, note="")
 
@@ -221,7 +243,7 @@ def build(
         try:
             arguments = command(library, Path("data") / Path(str(store.path)).name, *values)
         except UserError as error:
-            return text, f"# {error}"
+            return text, f"# {explain(error, lang)}"
         arguments[arguments.index("--output") + 1] = f"data/models/{str(values[0]).strip()}"
         shown = [source_label(a) if a == library.source else a for a in arguments]
         return text, "python training/retrain.py " + shlex.join(shown)
@@ -239,21 +261,25 @@ def build(
     ) -> Iterator[tuple[str, str]]:
         try:
             access.operator(profile)
-            arguments = command(
-                library, Path(store.path), name, base, loss, negatives, temperature, epochs, pairs
+            trainer.start(
+                command(library, Path(store.path), name, base, loss, negatives, temperature, epochs, pairs)
             )
-        except (UserError, TypeError, ValueError) as error:
-            yield render("notice", lang, kind="bad", text=str(error)), ""
+        except UserError as error:
+            yield render("notice", lang, kind="bad", text=explain(error, lang)), ""
             return
-        for text in watched(trainer, arguments, lang):
-            yield text, ""
-        yield text, results(str(name).strip(), lang)
+        yield from trainer.follow(lang)
+
+    def resume(lang: str) -> Iterator[tuple]:
+        if trainer.running:
+            yield from trainer.follow(lang)
+        else:
+            yield gr.skip(), gr.skip()
 
     def halt(lang: str, profile: gr.OAuthProfile | None) -> None:
         try:
             access.operator(profile)
         except UserError as error:
-            raise gr.Error(str(error), print_exception=False) from error
+            raise gr.Error(explain(error, lang), print_exception=False) from error
         trainer.stop()
 
     gr.on(
@@ -264,5 +290,7 @@ def build(
         **quiet,
     )
     job = go.click(run, [language, *settings], [status, table], concurrency_limit=None, **quiet)
+    # Whoever opens the tab while a training runs sees it, also after a reload.
+    tab.select(resume, language, [status, table], concurrency_limit=None, **quiet)
     stop.click(halt, language, None, **quiet)
     return {"base": base, "finished": job, "trainer": trainer}

@@ -1,9 +1,12 @@
 """Every word a visitor reads, in English and Vietnamese, and the components that carry them."""
 
+import math
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import gradio as gr
+
+from vcs_demo.errors import UserError, quoted
 
 LANGUAGES = (("English", "en"), ("Tiếng Việt", "vi"))
 
@@ -35,6 +38,52 @@ WORDS: dict[str, tuple[str, str]] = {
         "Chỉ đọc: ứng dụng đang mở cho nhiều người mà không nhận biết được ai. Hãy chạy trên 127.0.0.1 để gán nhãn.",
     ),
     "app.space": ("Sign in with Hugging Face to label.", "Đăng nhập bằng Hugging Face để gán nhãn."),
+    # errors that a visitor can cause; the English is the exception's own
+    "error.no_query": (
+        "The query is empty; type one, or choose one of the benchmark's.",
+        "Câu truy vấn đang trống; hãy gõ một câu hoặc chọn câu có sẵn.",
+    ),
+    "error.long_query": (
+        "The query has {count} characters; at most {most} are taken.",
+        "Câu truy vấn có {count} ký tự; chỉ nhận tối đa {most} ký tự.",
+    ),
+    "error.rankers": (
+        "{count} rankers were chosen; choose 1 to {most}.",
+        "Đang chọn {count} bộ xếp hạng; hãy chọn từ 1 đến {most}.",
+    ),
+    "error.candidates": (
+        "{count} candidates were given; give 2 to {most}, one a line.",
+        "Có {count} ứng viên; hãy nhập từ 2 đến {most} ứng viên, mỗi dòng một câu.",
+    ),
+    "error.candidate_length": (
+        "Candidate {number} has {count} characters; give 1 to {most}.",
+        "Ứng viên {number} có {count} ký tự; mỗi ứng viên cần từ 1 đến {most} ký tự.",
+    ),
+    "error.sign_in": (
+        "Only signed-in people can label; sign in with Hugging Face first.",
+        "Chỉ người đã đăng nhập mới gán nhãn được; hãy đăng nhập bằng Hugging Face trước.",
+    ),
+    "error.read_only": (
+        "This app is open to others and cannot tell who they are, so it is read-only; start it on 127.0.0.1 to label.",
+        "Ứng dụng đang mở cho nhiều người mà không biết ai là ai nên chỉ cho đọc; hãy chạy trên 127.0.0.1 để gán nhãn.",
+    ),
+    "error.operator": (
+        "Only the people named in VCS_ADMINS can run this here; duplicate the app to run your own.",
+        "Ở đây chỉ những người có tên trong VCS_ADMINS mới được chạy; hãy nhân bản ứng dụng để tự chạy.",
+    ),
+    "error.nothing_chosen": (
+        "Nothing was chosen; choose at least one task and one ranker.",
+        "Chưa chọn gì; hãy chọn ít nhất một tác vụ và một bộ xếp hạng.",
+    ),
+    "error.model_name": (
+        "{name} cannot be a model's name; use letters, digits, '-' and '_', at most 60.",
+        "{name} không dùng làm tên mô hình được; hãy dùng chữ, số, '-' và '_', tối đa 60 ký tự.",
+    ),
+    "error.model_taken": (
+        "There is a model {name} already; give another name.",
+        "Đã có mô hình {name}; hãy chọn tên khác.",
+    ),
+    "error.number": ("{value} is not a number; type one.", "{value} không phải là số; hãy nhập một số."),
     # search
     "search.tab": ("Search", "Tìm kiếm"),
     "search.task": ("Task", "Tác vụ"),
@@ -173,6 +222,40 @@ WORDS: dict[str, tuple[str, str]] = {
         "{added} new candidates, {known} were there already.\n{report}",
         "{added} ứng viên mới, {known} đã có sẵn.\n{report}",
     ),
+    "label.mined_from": (
+        "{count} candidates from {taken} of {queries} queries looked at.",
+        "{count} ứng viên từ {taken} trên {queries} câu hỏi đã xét.",
+    ),
+    "label.mined_dropped": (
+        "Queries dropped: {count}, because {reason}.",
+        "Câu hỏi bị bỏ: {count}, vì {reason}.",
+    ),
+    "label.mined_rejected": (
+        "Passages passed over: {count}, {reason}.",
+        "Đoạn văn bỏ qua: {count}, {reason}.",
+    ),
+    "label.mined_unretrieved": (
+        "Queries whose positive is not within the depth (kept): {count}.",
+        "Câu hỏi có đoạn đúng nằm ngoài độ sâu đã xét (vẫn giữ): {count}.",
+    ),
+    "mining.positive_not_found": (
+        "the ranker scores their positive at zero or below, where a margin has no meaning",
+        "đoạn đúng bị chấm từ 0 điểm trở xuống nên biên độ không có nghĩa",
+    ),
+    "mining.no_candidate": (
+        "nothing within the depth is far enough below the positive",
+        "trong độ sâu đã xét không có đoạn nào đủ thấp hơn đoạn đúng",
+    ),
+    "mining.too_close": (
+        "too close to the positive's score, perhaps false negatives",
+        "điểm quá gần đoạn đúng, có thể là âm sai",
+    ),
+    "mining.own_context": ("windows of the query's own context", "thuộc chính ngữ cảnh của câu hỏi"),
+    "mining.same_text": (
+        "the same text as a relevant or an earlier passage",
+        "trùng văn bản với đoạn liên quan hoặc đoạn đã lấy",
+    ),
+    "mining.nothing_shared": ("scored zero or below", "được chấm từ 0 điểm trở xuống"),
     "label.export_title": ("Take the labels with you", "Tải nhãn về"),
     "label.export_format": ("Format", "Định dạng"),
     "label.export": ("Export", "Xuất"),
@@ -238,7 +321,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "Step {step} of {total}, loss {loss}, about {eta} left",
         "Bước {step} trên {total}, mất mát {loss}, còn khoảng {eta}",
     ),
-    "train.starting": ("Starting: {stage}", "Đang khởi động: {stage}"),
+    "train.starting": ("Under way: {stage}", "Đang chạy: {stage}"),
     "train.stopped": (
         "Stopped. Start it again with the same settings and it goes on where it was.",
         "Đã dừng. Chạy lại với cùng thiết lập để tiếp tục từ chỗ dở.",
@@ -248,6 +331,23 @@ WORDS: dict[str, tuple[str, str]] = {
         "“{name}” is ready, in Search and Leaderboard too.",
         "“{name}” đã sẵn sàng, có cả trong Tìm kiếm và Bảng xếp hạng.",
     ),
+    "train.better": (
+        "{measure} went from {before} to {after} ({difference}, 95 % interval {low} to {high}): better.",
+        "{measure} đi từ {before} lên {after} ({difference}, khoảng tin cậy 95 % từ {low} đến {high}): tốt hơn.",
+    ),
+    "train.worse": (
+        "{measure} went from {before} to {after} ({difference}, 95 % interval {low} to {high}): worse.",
+        "{measure} đi từ {before} xuống {after} ({difference}, khoảng tin cậy 95 % từ {low} đến {high}): kém hơn.",
+    ),
+    "train.same": (
+        "{measure} went from {before} to {after} ({difference}, 95 % interval {low} to {high}): "
+        "no difference that these queries can show.",
+        "{measure} đi từ {before} đến {after} ({difference}, khoảng tin cậy 95 % từ {low} đến {high}): "
+        "các câu hỏi này không cho thấy khác biệt.",
+    ),
+    "stage.evaluating the base model": ("evaluating the base model", "đang đo mô hình gốc"),
+    "stage.training": ("training", "đang huấn luyện"),
+    "stage.evaluating the new model": ("evaluating the new model", "đang đo mô hình mới"),
     "train.busy": (
         "A training is running already; wait for it or stop it.",
         "Đang có một lượt huấn luyện khác; hãy chờ hoặc dừng nó.",
@@ -259,10 +359,26 @@ WORDS: dict[str, tuple[str, str]] = {
 }
 
 
+def explain(error: UserError, lang: str) -> str:
+    """Return an error's sentence in a language where there are words for it, else as it is."""
+    return say(lang, error.key, **error.values) if error.key in WORDS else str(error)
+
+
 def say(lang: str, key: str, **values: object) -> str:
     """Return the words for a key in a language (`vi`, else English), with values filled in."""
     english, vietnamese = WORDS[key]
     return (vietnamese if lang == "vi" else english).format(**values)
+
+
+def number(value: object) -> float:
+    """Return what a number field holds as a finite number; raises UserError for an empty one or a text."""
+    try:
+        found = float(value)
+    except (TypeError, ValueError):
+        found = math.nan
+    if not math.isfinite(found):
+        raise UserError(say("en", "error.number", value=quoted(value)), "error.number", value=quoted(value))
+    return found
 
 
 Component = TypeVar("Component")
