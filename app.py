@@ -17,7 +17,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--host", default="0.0.0.0" if on_space else "127.0.0.1")
     parser.add_argument("--port", type=int, default=7860)
     parser.add_argument(
-        "--source", default=os.environ.get("VCS_SOURCE", "mini"), help="mini, hub or a folder"
+        "--source", default=os.environ.get("VCS_SOURCE") or "mini", help="mini, hub or a folder"
     )
     parser.add_argument(
         "--data-dir", help="where labels, runs and models are kept (default: $VCS_DATA_DIR or ./data)"

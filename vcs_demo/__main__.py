@@ -38,7 +38,7 @@ def _parser() -> argparse.ArgumentParser:
         "--ranker minilm --ranker bm25+minilm --json results.json",
     )
     command.add_argument(
-        "--source", default=os.environ.get("VCS_SOURCE", "mini"), help="mini, hub or a folder"
+        "--source", default=os.environ.get("VCS_SOURCE") or "mini", help="mini, hub or a folder"
     )
     command.add_argument(
         "--task", action="append", help=f"one of {', '.join(TASK_NAMES)}; repeatable; default: the four tasks"

@@ -26,7 +26,7 @@ def is_hub(source: str) -> bool:
 
 def check_source(source: str) -> None:
     """Raise SourceError unless the source is `mini`, `hub` or a folder."""
-    if source not in ("mini", "hub") and not Path(source).expanduser().is_dir():
+    if source not in ("mini", "hub") and not (source and Path(source).expanduser().is_dir()):
         raise SourceError(
             f"The source {quoted(source)} is not a folder; give 'mini', 'hub' or a folder laid out like the hub."
         )

@@ -64,6 +64,7 @@ def test_a_hostile_candidate_is_shown_as_text(hostile):
     html = render(
         "judge",
         "en",
+        turn="0",
         candidate=SimpleNamespace(query=hostile),
         positive=hostile,
         passage=hostile,

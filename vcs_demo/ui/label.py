@@ -25,20 +25,42 @@ from vcs_demo.work import watched
 
 AUDIT_SIZE, AUDIT_SEED = 100, 0
 
-# Keys press the buttons they are printed on, unless someone is typing or holds a modifier.
+# Keys press the buttons they are printed on, unless someone is typing or holds a modifier. Keys in a fast row wait
+# for one another: each is pressed once the answer to the one before it is on the page, so order is kept and every
+# decision is about the candidate that is shown.
 KEYS = """<script>
-document.addEventListener("keydown", (e) => {
-  if (e.repeat || e.ctrlKey || e.metaKey || e.altKey) return;
-  const at = e.target;
-  if (at.closest && at.closest("input, textarea, select, [contenteditable='true'], [role='listbox']")) {
-    if (e.key === "Escape") at.blur();
-    return;
-  }
-  const button = document.getElementById("vcs-key-" + e.key.toLowerCase());
-  if (button && button.offsetParent !== null) { e.preventDefault(); button.click(); return; }
-  const note = document.querySelector("#vcs-note textarea, #vcs-note input");
-  if (e.key.toLowerCase() === "n" && note && note.offsetParent !== null) { e.preventDefault(); note.focus(); }
-});
+(() => {
+  const waiting = [];
+  let busy = false;
+  const turn = () => document.querySelector("#vcs-judge [data-turn]")?.dataset.turn;
+  const next = () => {
+    const key = waiting.shift();
+    const button = key && document.getElementById("vcs-key-" + key);
+    busy = Boolean(button && button.offsetParent !== null);
+    if (!busy) { waiting.length = 0; return; }
+    const before = turn(), began = Date.now();
+    button.click();
+    const look = () => (turn() !== before || Date.now() - began > 1500) ? next() : setTimeout(look, 20);
+    look();
+  };
+  document.addEventListener("keydown", (e) => {
+    if (e.repeat || e.ctrlKey || e.metaKey || e.altKey) return;
+    const typing = "input:not([type=checkbox]):not([type=radio]), textarea, select, [contenteditable='true']";
+    if (e.target.closest && e.target.closest(typing + ", [role='listbox']")) {
+      if (e.key === "Escape") e.target.blur();
+      return;
+    }
+    const key = e.key.toLowerCase(), button = document.getElementById("vcs-key-" + key);
+    if (button && button.offsetParent !== null) {
+      e.preventDefault();
+      waiting.push(key);
+      if (!busy) next();
+      return;
+    }
+    const note = document.querySelector("#vcs-note textarea, #vcs-note input");
+    if (key === "n" && note && note.offsetParent !== null) { e.preventDefault(); note.focus(); }
+  });
+})();
 </script>"""
 
 
@@ -106,6 +128,7 @@ class Desk:
         return render(
             "judge",
             lang,
+            turn=turn.token[:8],
             candidate=candidate,
             positive=tidy(candidate.positive),
             passage=tidy(candidate.passage),
@@ -231,13 +254,16 @@ def build(
 
     seen = [turn, page, said, note]
 
-    def guarded(act: Callable[[str], tuple[Turn, str]], lang: str, profile: gr.OAuthProfile | None) -> tuple:
-        """Run an action for a person who may label; say what it did, or why not."""
+    def guarded(
+        act: Callable[[str], tuple[Turn, str]], turn: Turn, lang: str, profile: gr.OAuthProfile | None
+    ) -> tuple:
+        """Run an action for a person who may label; say what it did, or why not. A new candidate gets a new note."""
         try:
             name = access.annotator(profile).name
             opened, text = act(name)
             text = " · ".join(part for part in (text, desk.progress(name, lang)) if part)
-            return opened, desk.page(opened, lang), text, ""
+            typed = gr.skip() if opened.candidate_id == turn.candidate_id else ""
+            return opened, desk.page(opened, lang), text, typed
         except UserError as error:
             return gr.skip(), gr.skip(), f"**{explain(error, lang)}**", gr.skip()
 
@@ -255,7 +281,7 @@ def build(
                     text = say(lang, "label.saved", label=label_name(label, lang))
                 return desk.next(name, sample_only), text
 
-            return guarded(act, lang, profile)
+            return guarded(act, turn, lang, profile)
 
         return handler
 
@@ -266,7 +292,7 @@ def build(
                 (opened, say(lang, "label.undone")) if opened else (turn, say(lang, "label.nothing_to_undo"))
             )
 
-        return guarded(act, lang, profile)
+        return guarded(act, turn, lang, profile)
 
     def open_tab(turn: Turn, sample_only: bool, lang: str, profile: gr.OAuthProfile | None) -> tuple:
         def act(name: str) -> tuple[Turn, str]:
@@ -274,10 +300,10 @@ def build(
                 replace(turn, shown=time.monotonic()) if turn.candidate_id else desk.next(name, sample_only)
             ), ""
 
-        return guarded(act, lang, profile)
+        return guarded(act, turn, lang, profile)
 
-    def narrow(sample_only: bool, lang: str, profile: gr.OAuthProfile | None) -> tuple:
-        return guarded(lambda name: (desk.next(name, sample_only), ""), lang, profile)
+    def narrow(turn: Turn, sample_only: bool, lang: str, profile: gr.OAuthProfile | None) -> tuple:
+        return guarded(lambda name: (desk.next(name, sample_only), ""), turn, lang, profile)
 
     # One decision after the other, none dropped: each sees the turn that the one before it left.
     serial = {
@@ -292,7 +318,7 @@ def build(
     undo.click(take_back, [turn, language], seen, **serial)
     tab.select(open_tab, [turn, sample, language], seen, **serial)
     language.change(open_tab, [turn, sample, language], seen, **serial)
-    sample.input(narrow, [sample, language], seen, **serial)
+    sample.input(narrow, [turn, sample, language], seen, **serial)
 
     def run(
         ranker: str, limit: int, margin: float, lang: str, profile: gr.OAuthProfile | None

@@ -287,6 +287,7 @@ def build(
         show,
         [language, *settings],
         [state, line],
+        trigger_mode="always_last",
         **quiet,
     )
     job = go.click(run, [language, *settings], [status, table], concurrency_limit=None, **quiet)
