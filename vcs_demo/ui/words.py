@@ -136,9 +136,12 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "board.explain": (
         "Means over queries with 95 % bootstrap intervals; ties are settled against the ranker. "
-        "Rows that say “reported” are quoted from the paper ({source}), on the full benchmark; not measured here.",
+        "Rows that say “reported” are quoted from the paper ({source}), on the full "
+        "benchmark, by way of a source that leaves the name off the 20 M row (it is told by elimination); "
+        "not measured here.",
         "Trung bình trên các câu truy vấn, kèm khoảng tin cậy bootstrap 95 %; khi đồng điểm thì tính bất lợi cho bộ "
-        "xếp hạng. Các dòng “theo bài báo” trích từ bài báo ({source}), trên toàn bộ benchmark; không đo tại đây.",
+        "xếp hạng. Các dòng “theo bài báo” trích từ bài báo ({source}), trên toàn bộ "
+        "benchmark, qua một nguồn bỏ trống tên ở dòng 20 M (suy ra bằng loại trừ); không đo tại đây.",
     ),
     "board.empty": (
         "No run yet for this task. Choose rankers below and compute.",
