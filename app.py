@@ -57,11 +57,13 @@ def serve(options: argparse.Namespace) -> int:
             ssr_mode=False,
             enable_monitoring=False,
             prevent_thread_lock=True,
+            share=False,  # a public tunnel would make everyone the single user
+            max_file_size=1024,  # nothing is uploaded here
             quiet=True,
         )
     except (OSError, OverflowError) as error:
         sys.stderr.write(
-            f"error: port {options.port} on {options.host} cannot be used ({error}); give another --port\n"
+            f"error: port {options.port} on {options.host} cannot be used ({error}); give another --port or --host\n"
         )
         return 1
     sys.stdout.write(f"VCS Demo is at {page.local_url}\n")

@@ -122,6 +122,8 @@ def _mine(options: argparse.Namespace) -> None:
     from vcs_demo.tasks import load_task
 
     task = load_task(options.task, options.source, options.split)
+    with LabelStore(_database(options)) as store:
+        known = {candidate.id for candidate in store.candidates()}
     result = mine(
         task,
         load_ranker(options.ranker),
@@ -130,6 +132,7 @@ def _mine(options: argparse.Namespace) -> None:
         depth=options.depth,
         relative_margin=options.margin,
         seed=options.seed,
+        skip=known,
         progress=_progress if sys.stderr.isatty() else None,
     )
     with LabelStore(_database(options)) as store:

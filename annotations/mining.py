@@ -3,7 +3,7 @@
 import random
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -22,6 +22,7 @@ REASONS = {
     "own_context": "windows of the query's own context",
     "same_text": "the same text as a relevant or an earlier passage",
     "nothing_shared": "scored zero or below",
+    "already_there": "candidates already",
 }
 _WINDOW = re.compile(r"(c[0-9a-f]+)-\d+")
 
@@ -76,6 +77,7 @@ def mine(
     depth: int = 50,
     relative_margin: float = 0.05,
     seed: int = 0,
+    skip: Collection[str] = (),
     progress: Callable[[int, int], None] | None = None,
 ) -> MiningResult:
     """Mine hard negatives, positive-aware as in NV-Retriever (Moreira et al. 2024, TopK-PercPos).
@@ -94,6 +96,7 @@ def mine(
         depth: how far down a ranking to look.
         relative_margin: in [0, 1); 0 keeps all that scores no better than the positive.
         seed: of the queries' order.
+        skip: ids of candidates that are there already; passed over, so that `limit` counts new ones.
         progress: called as `progress(done, total)`, first while indexing, then over queries; may raise.
 
     Raises:
@@ -110,7 +113,7 @@ def mine(
             f"Limit ({limit}), per query ({per_query}) and depth ({depth}) must be 1 or more, "
             f"and the relative margin ({relative_margin}) at least 0 and below 1."
         )
-    miner = _Miner(task, ranker, per_query, depth, relative_margin)
+    miner = _Miner(task, ranker, per_query, depth, relative_margin, frozenset(skip))
     queries = sorted(task.queries)
     random.Random(seed).shuffle(queries)
     index = ranker.index(list(task.passages.values()), progress)
@@ -139,10 +142,16 @@ class _Miner:
     """One run's fixed parts and counts."""
 
     def __init__(
-        self, task: RetrievalTask, ranker: Ranker, per_query: int, depth: int, margin: float
+        self,
+        task: RetrievalTask,
+        ranker: Ranker,
+        per_query: int,
+        depth: int,
+        margin: float,
+        skip: frozenset[str],
     ) -> None:
         self.task, self.name = task, ranker.name
-        self.per_query, self.depth, self.margin = per_query, depth, margin
+        self.per_query, self.depth, self.margin, self.skip = per_query, depth, margin, skip
         self.ids = list(task.passages)
         self.position = {passage_id: i for i, passage_id in enumerate(self.ids)}
         self.dropped: Counter[str] = Counter()
@@ -179,23 +188,25 @@ class _Miner:
                 self.rejected["nothing_shared"] += 1
             else:
                 seen.add(content_hash(text))
-                candidates.append(
-                    Candidate.create(
-                        query_id=query_id,
-                        query=task.queries[query_id],
-                        positive_id=self.ids[positive],
-                        positive=task.passages[self.ids[positive]],
-                        passage_id=passage_id,
-                        passage=text,
-                        task=task.name,
-                        source=task.source,
-                        split=task.split,
-                        miner=self.name,
-                        rank=rank,
-                        score=score,
-                        positive_score=best,
-                    )
+                candidate = Candidate.create(
+                    query_id=query_id,
+                    query=task.queries[query_id],
+                    positive_id=self.ids[positive],
+                    positive=task.passages[self.ids[positive]],
+                    passage_id=passage_id,
+                    passage=text,
+                    task=task.name,
+                    source=task.source,
+                    split=task.split,
+                    miner=self.name,
+                    rank=rank,
+                    score=score,
+                    positive_score=best,
                 )
+                if candidate.id in self.skip:
+                    self.rejected["already_there"] += 1
+                    continue
+                candidates.append(candidate)
                 if len(candidates) == self.per_query:
                     break
         if not candidates:

@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-from training.dataset import TrainingSet
 from vcs_demo.metrics import paired_difference
 from vcs_demo.runs import Run
 
@@ -46,9 +45,8 @@ def outcome(compared: dict[str, dict[str, Any]], measure: str) -> str:
     return "better" if low > 0 else "worse" if high < 0 else "same"
 
 
-def write_files(folder: Path, facts: dict[str, Any], data: TrainingSet) -> None:
+def write_files(folder: Path, facts: dict[str, Any], hashes: list[str]) -> None:
     """Write `README.md`, `training_queries.txt` (a sha256 a line) and `training.json` into a model's folder."""
-    hashes = data.query_hashes
     (folder / "training_queries.txt").write_text("\n".join(hashes) + "\n", "utf-8")
     (folder / "training.json").write_text(json.dumps(facts, ensure_ascii=False, indent=1) + "\n", "utf-8")
     (folder / "README.md").write_text(card(facts, hashes), "utf-8")

@@ -100,12 +100,42 @@ def read_labels(path: Path | str) -> list[LabelledCandidate]:
     return read_export(path)
 
 
+class HeldOut:
+    """What must not be trained on, recognised whatever its spacing and punctuation, and in part."""
+
+    SHINGLE = 8  # syllables
+
+    def __init__(self, tasks: Sequence[Task]) -> None:
+        self._whole: set[str] = set()
+        self._parts: set[tuple[str, ...]] = set()
+        for task in tasks:
+            self._whole |= {self._normal(text) for text in (*task.queries.values(), *task.passages.values())}
+            for text in task.passages.values():
+                self._parts |= self._shingles(text)
+
+    def has(self, text: str) -> bool:
+        """Tell whether a text is held out: the same syllables, or half of its shingles are held-out passages'."""
+        if self._normal(text) in self._whole:
+            return True
+        shingles = self._shingles(text)
+        return bool(shingles) and 2 * len(shingles & self._parts) >= len(shingles)
+
+    @staticmethod
+    def _normal(text: str) -> str:
+        return " ".join(syllables(text))
+
+    def _shingles(self, text: str) -> set[tuple[str, ...]]:
+        words = syllables(text)
+        return {tuple(words[i : i + self.SHINGLE]) for i in range(len(words) - self.SHINGLE + 1)}
+
+
 def training_set(
     labelled: Iterable[LabelledCandidate],
     *,
     negatives: str = "both",
     pairs: RetrievalTask | None = None,
     held_out: Sequence[Task] = (),
+    gold: Sequence[Task] = (),
 ) -> TrainingSet:
     """Turn labels into training rows.
 
@@ -114,20 +144,23 @@ def training_set(
     2. A passage that was called hard beside one positive and false negative beside another is a positive.
     3. With `pairs`, the (query, window) pairs of a train split are added: of each context's windows the one that
        shares most syllables with the query; all its windows count as known to be relevant.
-    4. No query and no passage of `held_out` is ever trained on.
+    4. No query and no passage of `held_out` is ever trained on: neither the same syllables, nor a text of which
+       half or more stands in the held-out passages (a whole context beside its windows).
+    5. What `gold` judges relevant to a training query is a negative of it nowhere, trained on or not.
 
     Args:
         labelled: what people said.
         negatives: of the loss; `hard` leaves out rows without an explicit negative, `in-batch` the negatives.
         pairs: a train split for more pairs.
         held_out: the tasks that the model is evaluated on.
+        gold: tasks whose judgements are known, such as the train split that the labels were mined from.
 
     Raises:
         DatasetError: nothing is left to train on.
     """
     counts: Counter[str] = Counter()
     sources = set()
-    unseen = {content_hash(t) for task in held_out for t in (*task.queries.values(), *task.passages.values())}
+    held = HeldOut(held_out)
     text: dict[str, str] = {}
     positives: dict[str, dict[str, None]] = {}  # query hash → text hashes, in order
     hard: dict[str, dict[str, None]] = {}
@@ -142,7 +175,7 @@ def training_set(
         if item.label not in ("hard", "false_negative"):
             continue
         query, positive, passage = key(item.query), key(item.positive), key(item.passage)
-        if unseen & {query, positive, passage}:
+        if held.has(item.query) or held.has(item.positive) or held.has(item.passage):
             counts["labels left out: of the evaluation's queries or passages"] += 1
             continue
         sources.add((item.source, item.task))
@@ -164,10 +197,15 @@ def training_set(
             document = documents[place % len(documents)]
             rows.append((text[query], text[document], text[own[place % len(own)]] if own else None))
     if pairs is not None:
-        added, known = _pairs(pairs, unseen, counts)
+        added, known = _pairs(pairs, held, counts)
         have = {(content_hash(q), content_hash(p)) for q, p, _ in rows}
         rows += [(q, p, None) for q, p in added if (content_hash(q), content_hash(p)) not in have]
         relevant |= known
+    asked = {content_hash(query) for query, _, _ in rows}
+    for task in gold:
+        for query_id, query in task.queries.items():
+            if (digest := content_hash(query)) in asked:
+                relevant |= {(digest, content_hash(task.passages[p])) for p in task.qrels[query_id]}
     if negatives == "hard":
         counts["rows left out: no explicit negative"] = sum(n is None for _, _, n in rows)
         rows = [row for row in rows if row[2] is not None]
@@ -184,7 +222,7 @@ def training_set(
 
 
 def _pairs(
-    task: RetrievalTask, unseen: set[str], counts: Counter[str]
+    task: RetrievalTask, held: "HeldOut", counts: Counter[str]
 ) -> tuple[list[tuple[str, str]], set[tuple[str, str]]]:
     if not isinstance(task, RetrievalTask) or task.split == "test":
         raise DatasetError(
@@ -196,7 +234,7 @@ def _pairs(
         asked = set(syllables(query))
         windows = sorted(task.qrels[query_id])
         best = max(windows, key=lambda passage_id: len(asked & words[passage_id]))
-        if unseen & {content_hash(query), *(content_hash(task.passages[w]) for w in windows)}:
+        if held.has(query) or any(held.has(task.passages[window]) for window in windows):
             counts["pairs left out: of the evaluation's queries or passages"] += 1
             continue
         counts["pairs"] += 1

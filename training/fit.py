@@ -20,7 +20,8 @@ from vcs_demo.errors import UserError, quoted
 from vcs_demo.leaderboard import main_measure
 from vcs_demo.rankers import DenseRanker
 from vcs_demo.runs import evaluate, training_hashes
-from vcs_demo.tasks import RetrievalTask, load_task
+from vcs_demo.settings import models_dir
+from vcs_demo.tasks import RetrievalTask, Task, load_task
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -49,13 +50,16 @@ def retrain(options: argparse.Namespace) -> int:
     """
     options = checked(options)
     labelled = read_labels(options.labels)
-    task = load_task(options.task, _source(options.source, {item.source for item in labelled}), "test")
+    source = _source(options.source, {item.source for item in labelled})
+    task = load_task(options.task, source, "test")
     if not isinstance(task, RetrievalTask):
         raise UserError(
             f"{quoted(options.task)} is a reranking task; evaluate on vimedretrieve or one of its subsets."
         )
     pairs = load_task("vimedretrieve", options.pairs, "train") if options.pairs else None
-    data = training_set(labelled, negatives=options.negatives, pairs=pairs, held_out=[task])
+    gold = _judged(task, source)
+    data = training_set(labelled, negatives=options.negatives, pairs=pairs, held_out=[task], gold=gold)
+    _check_batch(options, data)
     _say(f"{len(data.rows)} training rows: " + ", ".join(f"{n} {name}" for name, n in data.counts.items()))
     base = load_ranker(options.base)
     if not isinstance(base, DenseRanker):
@@ -73,7 +77,15 @@ def retrain(options: argparse.Namespace) -> int:
         place.prepare(config, restart=options.restart)
         _run(options, place, base, data, task)
         place.finish(overwrite=options.overwrite)
-    _say(f"The model is in {options.output}; the app lists it as “{options.output.name}”.")
+    listed = options.output.parent == models_dir()
+    _say(
+        f"The model is in {options.output}"
+        + (
+            f"; the app lists it as “{options.output.name}”."
+            if listed
+            else ", outside the app's models folder."
+        )
+    )
     return 0
 
 
@@ -130,10 +142,8 @@ def _run(
         "versions": {name: version(name) for name in _PACKAGES},
         "command": _command(options),
     }
-    write_files(place.model, facts, data)
-    if earlier := training_hashes(base):  # what an earlier retraining saw stays trained on
-        everything = sorted(earlier | set(data.query_hashes))
-        (place.model / "training_queries.txt").write_text("\n".join(everything) + "\n", "utf-8")
+    # What an earlier retraining of the base saw stays trained on.
+    write_files(place.model, facts, sorted(training_hashes(base) | set(data.query_hashes)))
     _say(verdict(compared, main).replace("**", ""))
 
 
@@ -148,6 +158,28 @@ def _loss(
         negatives=options.negatives,
         known=data.known(),
     )
+
+
+def _judged(task: RetrievalTask, source: str) -> list[Task]:
+    """Load the splits that labels can come from, as far as the source has them."""
+    splits: list[Task] = []
+    for split in ("train", "validation"):
+        try:
+            splits.append(load_task(task.name, source, split))
+        except UserError:
+            continue
+    return splits
+
+
+def _check_batch(options: argparse.Namespace, data: TrainingSet) -> None:
+    """Raise UserError where no row would ever meet a negative, which trains nothing."""
+    alone = options.batch_size == 1 or len(data.rows) == 1
+    own = any(negative is not None for _, _, negative in data.rows)
+    if alone and (options.negatives == "in-batch" or not own):
+        raise UserError(
+            f"With {len(data.rows)} rows in batches of {options.batch_size} and no explicit negative, no row has a "
+            "negative; take a larger --batch-size, more labels, or --pairs."
+        )
 
 
 def _source(asked: str | None, found: set[str]) -> str:
@@ -198,6 +230,7 @@ class _Workplace:
         self.output = output
         self.folder = output.with_name(output.name + ".partial")
         self.model = self.folder / "model"
+        self._aside = output.with_name(output.name + ".old.partial")
 
     def __enter__(self) -> "_Workplace":
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -217,6 +250,8 @@ class _Workplace:
     def prepare(self, config: dict[str, Any], *, restart: bool) -> None:
         """Start a run, or go on with the one that was stopped if it is the same; raises UserError if it is not."""
         path = self.folder / "config.json"
+        if self._aside.exists() and not self.output.exists():  # killed between the two moves of an overwrite
+            os.replace(self._aside, self.output)
         if restart:
             shutil.rmtree(self.folder / "checkpoints", ignore_errors=True)
         elif path.exists():
@@ -245,11 +280,10 @@ class _Workplace:
                 raise UserError(
                     f"{self.output.name} has appeared meanwhile; the new model is in {self.model}."
                 )
-            aside = self.output.with_name(self.output.name + ".old.partial")
-            shutil.rmtree(aside, ignore_errors=True)
-            os.replace(self.output, aside)
+            shutil.rmtree(self._aside, ignore_errors=True)
+            os.replace(self.output, self._aside)
             os.replace(self.model, self.output)
-            shutil.rmtree(aside, ignore_errors=True)
+            shutil.rmtree(self._aside, ignore_errors=True)
         else:
             os.replace(self.model, self.output)
         shutil.rmtree(self.folder, ignore_errors=True)

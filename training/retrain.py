@@ -16,6 +16,7 @@ from types import FrameType
 if __package__ in (None, ""):  # run as a script, from any directory
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from vcs_demo.catalog import CATALOG
 from vcs_demo.errors import UserError
 from vcs_demo.settings import database_path, models_dir
 
@@ -29,6 +30,9 @@ def main(arguments: list[str] | None = None) -> int:
 
         return retrain(options)
     except UserError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 1
+    except OSError as error:
         sys.stderr.write(f"error: {error}\n")
         return 1
     except KeyboardInterrupt:
@@ -92,9 +96,14 @@ def checked(options: argparse.Namespace) -> argparse.Namespace:
         if not 0 < getattr(options, name) < float("inf"):
             raise UserError(f"--{name.replace('_', '-')} is {getattr(options, name)}; it must be above 0.")
     options.labels = options.labels or database_path()
-    options.output = (
-        (options.output or models_dir() / f"{Path(options.base).name}-retrained").expanduser().resolve()
-    )
+    if options.output is not None and options.output.name in ("", ".", ".."):
+        raise UserError(
+            f"--output is '{options.output}', which names no folder of its own; name one to be made."
+        )
+    output = options.output or models_dir() / f"{Path(options.base).name}-retrained"
+    options.output = output.expanduser().resolve()
+    if options.output.name in CATALOG:
+        raise UserError(f"'{options.output.name}' is the name of a ranker that ships; give another --output.")
     if options.output.name.endswith(".partial"):
         raise UserError(
             f"--output ends in '.partial' ({options.output.name}), which marks unfinished runs; rename it."
@@ -103,9 +112,20 @@ def checked(options: argparse.Namespace) -> argparse.Namespace:
         raise UserError(
             f"{options.output.name} exists already; give another --output, or --overwrite to replace it."
         )
-    if not os.access(_existing_parent(options.output), os.W_OK):
+    if options.output.exists() and not is_model(options.output):
+        raise UserError(
+            f"{options.output.name} holds something else than a retrained model, which --overwrite does not replace; "
+            "give another --output."
+        )
+    parent = _existing_parent(options.output)
+    if not (parent.is_dir() and os.access(parent, os.W_OK)):
         raise UserError(f"The folder of {options.output} cannot be written; give another --output.")
     return options
+
+
+def is_model(folder: Path) -> bool:
+    """Tell whether a folder is what a retraining wrote, or empty: all that may be replaced."""
+    return folder.is_dir() and ((folder / "training.json").is_file() or not any(folder.iterdir()))
 
 
 def _existing_parent(path: Path) -> Path:

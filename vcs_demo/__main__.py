@@ -22,6 +22,9 @@ def main(arguments: list[str] | None = None) -> int:
     except UserError as error:
         sys.stderr.write(f"error: {error}\n")
         return 1
+    except OSError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 1
     except KeyboardInterrupt:
         sys.stderr.write("\ncancelled; finished runs are kept\n")
         return 130
@@ -57,12 +60,12 @@ def _parser() -> argparse.ArgumentParser:
 def _evaluate(options: argparse.Namespace) -> int:
     from vcs_demo.catalog import load_ranker
 
-    if options.json and not options.json.parent.is_dir():
-        raise UserError(f"The folder of {options.json} does not exist; create it or give another --json.")
+    if options.json and (options.json.is_dir() or not options.json.parent.is_dir()):
+        raise UserError(f"{options.json} cannot be written: it is a folder, or its folder does not exist.")
     rankers = [load_ranker(name) for name in options.ranker]
+    names = options.task or (MAIN_TASKS if options.split == "test" else MAIN_TASKS[:1])
     runs = []
-    for name in options.task or MAIN_TASKS:
-        task = load_task(name, options.source, options.split)
+    for name, task in [(name, load_task(name, options.source, options.split)) for name in names]:
         notes = ", ".join(f"{value} {key.replace('_', ' ')}" for key, value in task.notes.items())
         sys.stderr.write(f"{name}: {len(task.queries)} queries, {len(task.passages)} passages ({notes})\n")
         for ranker in rankers:

@@ -20,7 +20,7 @@ MAX_PASSAGE = 5_000
 MAX_CANDIDATES = 50
 MAX_RANKERS = 4
 MAX_K = 100
-_INDEXES = 8
+_INDEXES = 6
 
 
 class BadRequest(UserError):
@@ -152,14 +152,14 @@ class Library:
         query, names = checked_query(query), checked_rankers(rankers)
         if not isinstance(passages, list | tuple):
             raise BadRequest(f"The candidates are {quoted(passages)}, not a list of texts; give a list.")
-        texts = [nfc(str(text)).strip() for text in passages]
-        if not 2 <= len(texts) <= MAX_CANDIDATES:
+        if not 2 <= len(passages) <= MAX_CANDIDATES:
             raise BadRequest(
-                f"{len(texts)} candidates were given; give 2 to {MAX_CANDIDATES}, one a line.",
+                f"{len(passages)} candidates were given; give 2 to {MAX_CANDIDATES}, one a line.",
                 "error.candidates",
-                count=len(texts),
+                count=len(passages),
                 most=MAX_CANDIDATES,
             )
+        texts = [nfc(text).strip() if isinstance(text, str) else "" for text in passages]
         for number, text in enumerate(texts, start=1):
             if not text or len(text) > MAX_PASSAGE:
                 raise BadRequest(
@@ -203,7 +203,7 @@ def ranker_choices() -> list[str]:
 
 def checked_query(query: str) -> str:
     """Return the query in NFC, stripped; raises BadRequest if empty or over-long."""
-    text = nfc(str(query or "")).strip()
+    text = nfc(query).strip() if isinstance(query, str) else ""
     if not text:
         raise BadRequest("The query is empty; type one, or choose one of the benchmark's.", "error.no_query")
     if len(text) > MAX_QUERY:
@@ -233,7 +233,7 @@ def checked_rankers(rankers: Sequence[str]) -> list[str]:
 def checked_k(k: object) -> int:
     """Return k as an integer in [1, 100]; raises BadRequest otherwise."""
     try:
-        number = int(k)
+        number = int(k) if float(k) == int(k) else 0
     except (TypeError, ValueError, OverflowError):
         number = 0
     if not 1 <= number <= MAX_K:

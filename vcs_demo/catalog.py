@@ -10,6 +10,7 @@ from pathlib import Path
 from vcs_demo.errors import quoted
 from vcs_demo.rankers import BM25Ranker, DenseRanker, FusionRanker, Ranker, RankerError
 from vcs_demo.settings import models_dir
+from vcs_demo.sources import is_folder
 
 CHECKPOINTS = Path(__file__).parent / "checkpoints"
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
@@ -112,7 +113,7 @@ def load_ranker(name: str, *, allow_paths: bool = True) -> Ranker:
         return _from_catalog(name)
     if name in retrained():
         return _retrained(name, (models_dir() / name).stat().st_mtime_ns)
-    if allow_paths and Path(name).expanduser().is_dir():
+    if allow_paths and is_folder(name):
         folder = Path(name).expanduser().resolve()
         return DenseRanker(folder.name, folder)
     first, plus, second = name.partition("+")
@@ -131,6 +132,6 @@ def _from_catalog(name: str) -> Ranker:
     return CATALOG[name].make()
 
 
-@lru_cache
+@lru_cache(maxsize=2)  # models in memory beside the catalog's
 def _retrained(name: str, changed: int) -> Ranker:
     return DenseRanker(name, models_dir() / name)

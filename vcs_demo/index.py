@@ -3,7 +3,9 @@
 import os
 import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from hashlib import sha256
+from pathlib import Path
 
 import numpy as np
 
@@ -43,6 +45,14 @@ def kept_vectors(
     with os.fdopen(handle, "wb") as file:
         np.save(file, vectors, allow_pickle=False)
     os.replace(temporary, path)
-    for old in sorted(folder.glob("*.npy"), key=lambda p: p.stat().st_mtime)[:-KEPT_FILES]:
-        old.unlink(missing_ok=True)
+    _forget_oldest(folder)
     return vectors
+
+
+def _forget_oldest(folder: Path) -> None:
+    ages = []
+    for path in folder.glob("*.npy"):
+        with suppress(FileNotFoundError):  # another process tidies too
+            ages.append((path.stat().st_mtime, path))
+    for _, path in sorted(ages)[:-KEPT_FILES]:
+        path.unlink(missing_ok=True)

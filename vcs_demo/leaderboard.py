@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from vcs_demo.browse import Library
 from vcs_demo.catalog import load_ranker
+from vcs_demo.errors import UserError
 from vcs_demo.reported import REPORTED
 from vcs_demo.runs import Run, evaluate_kept, kept_runs
 from vcs_demo.work import watched
@@ -29,13 +30,19 @@ def main_measure(task: str) -> str:
 def rows(task: str, source: str | None = None) -> list[Row]:
     """List a task's newest test run per ranker and source, best first by its main measure, then the reported.
 
+    Left out: runs on an earlier state of a source, and runs of a listed model that has changed since.
+
     Args:
         task: a task's name.
         source: only runs on this source (a `source_label`); None for all.
     """
     newest: dict[tuple[str, str], Run] = {}
+    of_source: dict[str, str] = {}  # source → what the newest run was measured on
     for run in kept_runs():
-        if run.task == task and run.split == "test" and source in (None, run.source):
+        if run.task != task or run.split != "test" or source not in (None, run.source):
+            continue
+        same_passages = of_source.setdefault(run.source, run.task_fingerprint) == run.task_fingerprint
+        if same_passages and not _changed(run):
             newest.setdefault((run.ranker, run.source), run)
     measure = main_measure(task)
     measured = sorted(newest.values(), key=lambda run: -run.metrics[measure])
@@ -46,6 +53,21 @@ def rows(task: str, source: str | None = None) -> list[Row]:
     return [Row(run.ranker, run.metrics, run) for run in measured] + [
         Row(name, metrics, None) for name, metrics in reported.items()
     ]
+
+
+def is_listed(name: str) -> bool:
+    """Tell whether a ranker is among those that can be chosen; that of a folder, or a deleted model, is not."""
+    try:
+        load_ranker(name, allow_paths=False)
+    except UserError:
+        return False
+    return True
+
+
+def _changed(run: Run) -> bool:
+    if not is_listed(run.ranker):
+        return False
+    return load_ranker(run.ranker, allow_paths=False).fingerprint != run.ranker_fingerprint
 
 
 @dataclass(frozen=True)

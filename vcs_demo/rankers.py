@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 Progress = Callable[[int, int], None]
+_ENCODING = 1  # raise when our own encoding or rounding changes
 RRF_K = 60  # Cormack et al., SIGIR 2009
 RRF_DEPTH = 1000
 KEPT_FROM = 64  # passages: fewer are encoded anew faster than they are worth keeping
@@ -108,8 +109,12 @@ class DenseRanker(Ranker):
 
     @cached_property
     def fingerprint(self) -> str:
-        """Hash every file that decides a vector: weights, tokenizer, configuration (prompts among it)."""
-        digest = hashlib.sha256()
+        """Hash what decides a vector: weights, tokenizer, configuration with its prompts, library versions."""
+        from importlib.metadata import version
+
+        digest = hashlib.sha256(
+            f"{_ENCODING} {version('sentence-transformers')} {version('transformers')}".encode()
+        )
         for path in sorted(self.path.rglob("*")):
             if path.is_file() and path.suffix in {".safetensors", ".json", ".txt", ".model", ".bin"}:
                 if path.name in {"training_queries.txt", "training.json"}:

@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Collection, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from importlib.metadata import version
@@ -187,29 +187,36 @@ def keep(run: Run, folder: Path) -> None:
         for query_id, passages in run.ranking.items():
             for rank, (passage_id, score) in enumerate(passages, start=1):
                 file.write(f"{query_id} Q0 {passage_id} {rank} {score!r} {run.ranker.replace(' ', '_')}\n")
-    if folder.exists():  # a broken or older run of the same name
-        shutil.rmtree(folder)
-    os.replace(temporary, folder)
+    shutil.rmtree(folder, ignore_errors=True)  # a broken run of the same name
+    try:
+        os.replace(temporary, folder)
+    except OSError:  # someone else has just put the same run there
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _facts(folder: Path) -> Run:
+    facts = json.loads((folder / "run.json").read_text("utf-8"))
+    facts["intervals"] = {measure: tuple(pair) for measure, pair in facts["intervals"].items()}
+    return Run(**facts)
 
 
 def read_run(folder: Path) -> Run:
-    """Read a run from its folder."""
-    facts = json.loads((folder / "run.json").read_text("utf-8"))
-    facts["intervals"] = {measure: tuple(pair) for measure, pair in facts["intervals"].items()}
+    """Read a whole run from its folder."""
+    facts = _facts(folder)
     per_query = json.loads((folder / "queries.json").read_text("utf-8"))
     ranking: dict[str, list[tuple[str, float]]] = {}
     for line in (folder / "ranking.trec").read_text("utf-8").splitlines():
         query_id, _, passage_id, _, score, _ = line.split()
         ranking.setdefault(query_id, []).append((passage_id, float(score)))
-    return Run(**facts, per_query=per_query, ranking=ranking)
+    return replace(facts, per_query=per_query, ranking=ranking)
 
 
 def kept_runs() -> list[Run]:
-    """Read all kept runs, the newest first; folders that are no run are passed over."""
+    """Read all kept runs, the newest first, without their rankings; folders that are no run are passed over."""
     runs = []
-    for path in runs_dir().glob("*/run.json"):
+    for path in runs_dir().glob("[!.]*/run.json"):
         try:
-            runs.append(read_run(path.parent))
+            runs.append(_facts(path.parent))
         except (OSError, ValueError, TypeError, KeyError):
             continue
     return sorted(runs, key=lambda run: run.created, reverse=True)

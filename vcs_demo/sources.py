@@ -24,9 +24,17 @@ def is_hub(source: str) -> bool:
     return source == "hub"
 
 
+def is_folder(path: str) -> bool:
+    """Tell whether a text names a folder; an over-long or impossible name does not."""
+    try:
+        return bool(path) and Path(path).expanduser().is_dir()
+    except (OSError, RuntimeError, ValueError):
+        return False
+
+
 def check_source(source: str) -> None:
     """Raise SourceError unless the source is `mini`, `hub` or a folder."""
-    if source not in ("mini", "hub") and not (source and Path(source).expanduser().is_dir()):
+    if source not in ("mini", "hub") and not is_folder(source):
         raise SourceError(
             f"The source {quoted(source)} is not a folder; give 'mini', 'hub' or a folder laid out like the hub."
         )
@@ -83,9 +91,15 @@ def _files(
     whole = _first_file(base / config if config else base, split)
     if whole:
         return [whole]
-    found = [path for part in parts if (path := _first_file(base / part, split))]
+    found = {part: path for part in parts if (path := _first_file(base / part, split))}
+    if parts and len(found) == len(parts):
+        return list(found.values())
     if found:
-        return found
+        missing = ", ".join(part for part in parts if part not in found)
+        raise SourceError(
+            f"The source {quoted(source)} has {split} of {', '.join(found)} but not of {missing}, so it is not the "
+            f"whole of {dataset}; add {config}/{split}.parquet, or take one part alone."
+        )
     folder = f"{dataset}/{config}" if config else dataset
     here = sorted(str(p.relative_to(root)) for p in root.rglob("*") if p.suffix in _SUFFIXES)
     shown = ", ".join(here[:8]) + (" …" if len(here) > 8 else "")

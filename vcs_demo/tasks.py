@@ -194,6 +194,8 @@ def reranking_task(name: str, source: str, rows: Iterable[dict]) -> RerankingTas
 
 
 def _texts(value: object) -> dict[str, str]:
+    if not isinstance(value, str | list | tuple | None):
+        raise TaskError(f"A row has {quoted(value)} where a list of texts belongs; mend the file.")
     items = [value] if isinstance(value, str) else list(value or ())
     texts = (nfc(str(item or "")).strip() for item in items)
     return {f"p{content_hash(text)[:12]}": text for text in texts if text}

@@ -2,7 +2,7 @@ import pytest
 
 from annotations.exchange import export
 from annotations.store import Candidate, LabelledCandidate, LabelStore
-from training.dataset import DatasetError, read_labels, training_set
+from training.dataset import DatasetError, HeldOut, read_labels, training_set
 from vcs_demo.tasks import retrieval_task
 from vcs_demo.text import content_hash
 
@@ -94,6 +94,31 @@ def test_a_label_on_the_evaluations_query_or_passage_is_left_out():
     )
     with pytest.raises(DatasetError, match="Nothing can be trained on"):
         training_set(LABELS, held_out=[test])
+
+
+def test_a_context_of_the_evaluation_is_recognised_whole_and_however_it_is_spaced():
+    context = (
+        "Lá gan nằm bên phải, dưới cơ hoành; gan lọc máu, tạo mật (và dự trữ đường) cho cả cơ thể mỗi ngày. "
+        * 4
+    )
+    test = retrieval_task("vimedretrieve", "mini", "test", [{"question": "Gan ở đâu?", "context": context}])
+    assert len(test.passages) > 1 and context.strip() not in test.passages.values()
+    held = HeldOut([test])
+    assert held.has(context) and held.has("GAN ở đâu") and all(map(held.has, test.passages.values()))
+    assert not held.has("Lá gan nằm bên phải.") and not held.has("")
+    imported = said("Cơ quan nào tạo mật?", "Tim ở bên trái.", "hard", positive=context)
+    with pytest.raises(DatasetError, match="Nothing can be trained on"):
+        training_set([imported], held_out=[test])
+
+
+def test_what_the_source_judges_relevant_is_no_negative_even_unlabelled():
+    context = " ".join(f"từ{i}" for i in range(130))
+    train = retrieval_task(
+        "vimedretrieve", "mini", "train", [{"question": "Đau đầu uống gì?", "context": context}]
+    )
+    found = training_set(LABELS, gold=[train])
+    query = content_hash("Đau đầu uống gì?")
+    assert {(query, content_hash(window)) for window in train.passages.values()} <= found.relevant
 
 
 def test_labels_are_read_from_a_database_and_from_every_export(tmp_path):

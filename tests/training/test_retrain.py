@@ -146,9 +146,29 @@ def test_a_killed_run_leaves_no_model_and_the_same_command_goes_on(
     assert (output / "modules.json").exists() and not partial.exists()
 
 
+def test_overwriting_replaces_a_model_and_nothing_else(labels, tiny_model_dir, tmp_path, capsys, monkeypatch):
+    precious = tmp_path / "precious"
+    (precious / "sub").mkdir(parents=True)
+    (precious / "sub" / "thesis.txt").write_text("luận văn", "utf-8")
+    assert main(arguments(labels, tiny_model_dir, precious, "--overwrite")) == 1
+    assert "holds something else" in capsys.readouterr().err
+    monkeypatch.chdir(precious)
+    for output in ("", "."):
+        assert main(arguments(labels, tiny_model_dir, output, "--overwrite")) == 1
+    assert (precious / "sub" / "thesis.txt").read_text("utf-8") == "luận văn"
+
+    model = tmp_path / "model"
+    model.mkdir()
+    (model / "training.json").write_text("{}")
+    assert main(arguments(labels, tiny_model_dir, model, "--overwrite")) == 0
+    assert (model / "modules.json").exists() and sorted(tmp_path.glob("model*")) == [model]
+
+
 @pytest.mark.parametrize(
     ("more", "words"),
     [
+        (["--negatives", "in-batch", "--batch-size", "1"], "no row has a negative"),
+        (["--output", "bm25"], "'bm25' is the name of a ranker"),
         (["--labels", "no-such.db"], "There are no labels at 'no-such.db'"),
         (["--base", "gpt"], "There is no ranker 'gpt'"),
         (["--base", "bm25"], "'bm25' cannot be trained"),

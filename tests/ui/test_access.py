@@ -88,7 +88,7 @@ def test_the_handlers_refuse_a_visitor_whatever_the_page_shows(make):
         judges = handlers(page, "vcs_demo.ui.label", "handler")
         assert len(judges) == 5
         for judge in judges:
-            said = judge(turn, "a note", False, "en", AN)[2]
+            said = judge(turn, "a note", False, "en", turn.token, AN)[2]
             assert "read-only" in said
         (take_back,) = handlers(page, "vcs_demo.ui.label", "take_back")
         assert "read-only" in take_back(turn, "en", None)[2]
@@ -97,7 +97,7 @@ def test_the_handlers_refuse_a_visitor_whatever_the_page_shows(make):
         (computing,) = handlers(page, "vcs_demo.ui.leaderboard", "run")
         assert ["VCS_ADMINS" in html for html in computing(["vimedretrieve"], ["bm25"], "en", AN)] == [True]
         (training,) = handlers(page, "vcs_demo.ui.train", "run")
-        settings = ["mine", "minilm", "modified", "both", 0.1, 1, False]
+        settings = ["mine", "minilm", "modified", "both", 0.1, 1, False, False]
         assert ["VCS_ADMINS" in status for status, _ in training("en", *settings, AN)] == [True]
         (halt,) = handlers(page, "vcs_demo.ui.train", "halt")
         with pytest.raises(Exception, match="VCS_ADMINS"):

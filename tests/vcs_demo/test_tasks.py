@@ -71,14 +71,29 @@ def test_reranking_drops_and_counts_groups_that_cannot_be_ranked():
     assert len(candidates) == 2  # the positive that was also a negative is a positive
 
 
-def test_a_folder_source_is_read_as_parquet_or_jsonl_and_parts_make_the_whole(folder):
+def test_a_folder_source_is_read_as_parquet_or_jsonl(folder):
     task = load_task("vimedretrieve/drug", str(folder))
     assert list(task.queries.values()) == ["Khi ho nên uống gì?"]
-    assert load_task("vimedretrieve", str(folder)).passages == task.passages
     drug = folder / "tmnam20" / "ViMedAQA" / "drug"
     rows = pd.read_parquet(drug / "test.parquet").to_dict("records")
     (drug / "train.jsonl").write_text("\n".join(json.dumps(row) for row in rows), "utf-8")
     assert load_task("vimedretrieve/drug", str(folder), "train").passages == task.passages
+
+
+def test_the_parts_make_the_whole_and_a_missing_part_is_named(folder):
+    with pytest.raises(SourceError, match="not of medicine, disease, body-part"):
+        load_task("vimedretrieve", str(folder))
+    vimed = folder / "tmnam20" / "ViMedAQA"
+    for number, part in enumerate(("medicine", "disease", "body-part")):
+        (vimed / part).mkdir()
+        row = {"question": f"Câu hỏi {number}?", "context": f"Đoạn văn số {number}."}
+        (vimed / part / "test.jsonl").write_text(json.dumps(row), "utf-8")
+    assert len(load_task("vimedretrieve", str(folder)).queries) == 4
+
+
+def test_a_row_with_a_number_for_texts_is_one_sentence():
+    with pytest.raises(TaskError, match="'5' where a list of texts belongs"):
+        reranking_task("virerank", "here", [{"anchor": "Trời mưa.", "pos": 5, "neg": ["Nắng."]}])
 
 
 def test_text_is_nfc_whatever_the_file_holds(tmp_path):

@@ -1,5 +1,7 @@
 """The Label tab: one candidate at a time, keys on the buttons, every decision kept."""
 
+import os
+import shutil
 import tempfile
 import time
 import uuid
@@ -168,9 +170,11 @@ def mined(
         task = library.task("vimedretrieve", "train")
         chosen = load_ranker(ranker, allow_paths=False)
         amount, share = number(limit), number(margin)
-        result = None
+        result, there = None, {candidate.id for candidate in store.candidates()}
         for state in watched(
-            lambda report: mine(task, chosen, limit=int(amount), relative_margin=share, progress=report)
+            lambda report: mine(
+                task, chosen, limit=int(amount), relative_margin=share, skip=there, progress=report
+            )
         ):
             result = state.result
             text = say(lang, "label.mining", ranker=ranker, done=state.done, total=state.total or "…")
@@ -186,12 +190,15 @@ def exported(store: LabelStore, format: str) -> tuple[Path, int]:
     """Write the labels to a new temporary file (a `dataset` folder as a ZIP); return its path and the row count."""
     if format not in FORMATS:
         raise UserError(f"There is no such format; the formats are {', '.join(FORMATS)}.")
-    folder = Path(tempfile.mkdtemp(prefix="vcs-labels-"))
+    root = Path(tempfile.gettempdir()) / f"vcs-exports-{os.getuid()}"
+    root.mkdir(mode=0o700, exist_ok=True)
+    for old in root.iterdir():
+        if old.stat().st_mtime < time.time() - 3600:
+            shutil.rmtree(old, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(dir=root))
     if format != "dataset":
         path = folder / f"labels.{format}"
         return path, export(store, path, format)
-    import shutil
-
     count = export(store, folder / "labels", "dataset")
     return Path(shutil.make_archive(str(folder / "labels"), "zip", folder / "labels")), count
 
@@ -206,6 +213,7 @@ def build(
         with words.make(gr.Accordion, {"label": "label.guide_title"}, open=False):
             words.make(gr.Markdown, {"value": "label.guide"})
         page = gr.HTML(container=False, elem_id="vcs-judge")
+        on_page = gr.Textbox(visible=False)  # the turn's token, so that a double click decides once
         buttons: dict[str, gr.Button] = {}
         with gr.Row(elem_classes="vcs-decide"):
             for number, label in enumerate(LABELS, start=1):
@@ -252,7 +260,7 @@ def build(
                 save = words.make(gr.Button, {"value": "label.export"})
             file = gr.File(show_label=False, visible=False)
 
-    seen = [turn, page, said, note]
+    seen = [turn, page, said, note, on_page]
 
     def guarded(
         act: Callable[[str], tuple[Turn, str]], turn: Turn, lang: str, profile: gr.OAuthProfile | None
@@ -263,15 +271,17 @@ def build(
             opened, text = act(name)
             text = " · ".join(part for part in (text, desk.progress(name, lang)) if part)
             typed = gr.skip() if opened.candidate_id == turn.candidate_id else ""
-            return opened, desk.page(opened, lang), text, typed
+            return opened, desk.page(opened, lang), text, typed, opened.token
         except UserError as error:
-            return gr.skip(), gr.skip(), f"**{explain(error, lang)}**", gr.skip()
+            return gr.skip(), gr.skip(), f"**{explain(error, lang)}**", gr.skip(), gr.skip()
 
     def judge(label: str) -> Callable:
         def handler(
-            turn: Turn, note: str, sample_only: bool, lang: str, profile: gr.OAuthProfile | None
+            turn: Turn, note: str, sample_only: bool, lang: str, token: str, profile: gr.OAuthProfile | None
         ) -> tuple:
             def act(name: str) -> tuple[Turn, str]:
+                if token != turn.token:  # sent before the candidate that is due was on the page
+                    return turn, ""
                 desk.judge(turn, name, label, note, lang)
                 if turn.candidate_id is None:
                     text = ""
@@ -314,7 +324,7 @@ def build(
         "show_progress": "hidden",
     }
     for label, button in buttons.items():
-        button.click(judge(label), [turn, note, sample, language], seen, **serial)
+        button.click(judge(label), [turn, note, sample, language, on_page], seen, **serial)
     undo.click(take_back, [turn, language], seen, **serial)
     tab.select(open_tab, [turn, sample, language], seen, **serial)
     language.change(open_tab, [turn, sample, language], seen, **serial)

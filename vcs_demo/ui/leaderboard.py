@@ -7,9 +7,9 @@ import gradio as gr
 from vcs_demo.browse import Library, ranker_choices
 from vcs_demo.charts import bars
 from vcs_demo.errors import UserError
-from vcs_demo.leaderboard import compute, main_measure, rows
+from vcs_demo.leaderboard import Row, compute, is_listed, main_measure, rows
 from vcs_demo.metrics import ACCURACY_AT
-from vcs_demo.reported import SOURCE
+from vcs_demo.reported import CAVEAT, SOURCE
 from vcs_demo.tasks import MAIN_TASKS, TASK_NAMES
 from vcs_demo.ui.access import Access
 from vcs_demo.ui.html import render
@@ -30,14 +30,21 @@ def measures(task: str, paper: bool) -> list[str]:
     ]
 
 
-def table(task: str, paper: bool, lang: str) -> str:
+def kind(row: Row, lang: str) -> str:
+    """Say where a row's figures come from."""
+    if row.run is None:
+        return say(lang, "board.reported")
+    return say(lang, "board.measured" if is_listed(row.ranker) else "board.unlisted")
+
+
+def table(found: list[Row], task: str, paper: bool, lang: str) -> str:
     """Lay the rows out as an HTML table, each figure with its interval."""
     columns = measures(task, paper)
     words = [say(lang, f"board.{key}") for key in ("ranker", "kind", "queries", "skipped", "speed", "source")]
     lines = []
-    for row in rows(task):
+    for row in found:
         run = row.run
-        line = [row.ranker, say(lang, "board.measured") if run else say(lang, "board.reported")]
+        line = [row.ranker, kind(row, lang)]
         for measure in columns:
             value = row.metrics.get(measure)
             figure = "–" if value is None else f"{value:.3f}"
@@ -52,16 +59,21 @@ def table(task: str, paper: bool, lang: str) -> str:
 
 def shown(task: str, paper: bool, lang: str, warming: bool) -> tuple[str, dict, str]:
     """Return the table, the chart, and a line where nothing was measured yet."""
-    if any(row.run for row in rows(task)):
-        return table(task, paper, lang), gr.update(value=chart(task), visible=True), ""
+    found = rows(task)
+    if any(row.run for row in found):
+        return table(found, task, paper, lang), gr.update(value=chart(found, task), visible=True), ""
     text = say(lang, "board.warming" if warming else "board.empty")
-    return table(task, paper, lang), gr.update(visible=False), render("notice", lang, kind="info", text=text)
+    return (
+        table(found, task, paper, lang),
+        gr.update(visible=False),
+        render("notice", lang, kind="info", text=text),
+    )
 
 
-def chart(task: str) -> object:
+def chart(found: list[Row], task: str) -> object:
     """Draw the main measure of the measured rows; reported ones are of other passages, so not beside them."""
     measure = main_measure(task)
-    runs = [row.run for row in rows(task) if row.run]
+    runs = [row.run for row in found if row.run]
     return bars(
         [f"{run.ranker} ({run.source})" for run in runs],
         [run.metrics[measure] for run in runs],
@@ -171,7 +183,7 @@ def build(
                 "task": task,
                 "ranker": row.ranker,
                 "metrics": row.metrics,
-                "from": SOURCE,
+                "from": f"{SOURCE}, {CAVEAT}",
             }
             for row in rows(task)
         ]

@@ -79,7 +79,7 @@ def build_app(source: str = "mini", access: Access | None = None) -> tuple[gr.Bl
     library, words = Library(source), Localised()
     store = LabelStore(database_path())
     warm = WarmUp(library, store)
-    with gr.Blocks(title="VCS Demo", analytics_enabled=False) as page:
+    with gr.Blocks(title="VCS Demo", analytics_enabled=False, delete_cache=(3600, 86400)) as page:
         with gr.Row(elem_classes="vcs-head"):
             words.make(gr.Markdown, {"value": "app.intro"})
             language = words.make(

@@ -8,12 +8,13 @@ import gradio as gr
 from vcs_demo.browse import (
     MAX_CANDIDATES,
     MAX_RANKERS,
+    BadRequest,
     Library,
     checked_query,
     checked_rankers,
     ranker_choices,
 )
-from vcs_demo.errors import UserError
+from vcs_demo.errors import UserError, quoted
 from vcs_demo.tasks import MAIN_TASKS
 from vcs_demo.text import tidy
 from vcs_demo.ui.html import content_words, render
@@ -133,9 +134,14 @@ def build(library: Library, words: Localised, language: gr.Radio) -> dict[str, o
     ) -> list[dict]:
         """Order passages for a query with several rankers; `relevant` lists numbers from 1, and then AP is given."""
         try:
-            chosen = set(relevant or ())
-            marks = [number in chosen for number in range(1, len(passages or ()) + 1)]
-            return [as_data(ranking) for ranking in library.rerank(query, passages or [], rankers, marks)]
+            given = relevant if isinstance(relevant, list) else [] if relevant is None else [relevant]
+            if not all(isinstance(number, int) for number in given):
+                raise BadRequest(
+                    f"Relevant is {quoted(relevant)}; give a list of candidates' numbers, from 1."
+                )
+            size = len(passages) if isinstance(passages, list) else 0
+            marks = [number in given for number in range(1, min(size, MAX_CANDIDATES) + 1)]
+            return [as_data(ranking) for ranking in library.rerank(query, passages, rankers, marks)]
         except UserError as error:
             raise gr.Error(str(error), print_exception=False) from error
 

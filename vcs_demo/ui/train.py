@@ -43,6 +43,7 @@ def command(
     temperature: float,
     epochs: float,
     pairs: bool,
+    restart: bool = False,
 ) -> list[str]:
     """Return the arguments of `training/retrain.py` for the tab's settings.
 
@@ -64,7 +65,7 @@ def command(
     words += ["--loss", str(loss), "--negatives", str(negatives)]
     words += ["--temperature", f"{number(temperature):g}", "--epochs", f"{number(epochs):g}"]
     words += ["--source", library.source]
-    return words + (["--pairs", library.source] if pairs else [])
+    return words + (["--pairs", library.source] if pairs else []) + (["--restart"] if restart else [])
 
 
 class Trainer:
@@ -222,6 +223,7 @@ def build(
             )
             epochs = words.make(gr.Number, {"label": "train.epochs"}, value=3, minimum=0.1, maximum=20)
             pairs = words.make(gr.Checkbox, {"label": "train.pairs"}, value=False)
+        restart = words.make(gr.Checkbox, {"label": "train.restart"}, value=False)
         with gr.Row():
             go = words.make(gr.Button, {"value": "train.go"}, variant="primary", elem_id="vcs-train-go")
             stop = words.make(gr.Button, {"value": "train.stop"}, variant="stop")
@@ -235,7 +237,7 @@ def build(
             buttons=["copy"],
             elem_id="vcs-command",
         )
-    settings = [name, base, loss, negatives, temperature, epochs, pairs]
+    settings = [name, base, loss, negatives, temperature, epochs, pairs, restart]
     quiet = {"api_visibility": "private", "show_progress": "hidden"}
 
     def show(lang: str, *values: object) -> tuple[str, str]:
@@ -257,12 +259,24 @@ def build(
         temperature: float,
         epochs: float,
         pairs: bool,
+        restart: bool,
         profile: gr.OAuthProfile | None,
     ) -> Iterator[tuple[str, str]]:
         try:
             access.operator(profile)
             trainer.start(
-                command(library, Path(store.path), name, base, loss, negatives, temperature, epochs, pairs)
+                command(
+                    library,
+                    Path(store.path),
+                    name,
+                    base,
+                    loss,
+                    negatives,
+                    temperature,
+                    epochs,
+                    pairs,
+                    restart,
+                )
             )
         except UserError as error:
             yield render("notice", lang, kind="bad", text=explain(error, lang)), ""
