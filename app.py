@@ -26,13 +26,9 @@ def main(arguments: list[str] | None = None) -> int:
     if options.data_dir:
         os.environ["VCS_DATA_DIR"] = options.data_dir
 
-    from vcs_demo.errors import UserError
+    from vcs_demo.errors import carried_out
 
-    try:
-        return serve(options)
-    except UserError as error:
-        sys.stderr.write(f"error: {error}\n")
-        return 1
+    return carried_out(lambda: serve(options), "stopped")
 
 
 def serve(options: argparse.Namespace) -> int:

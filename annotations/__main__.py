@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from vcs_demo.errors import UserError
+from vcs_demo.errors import UserError, carried_out
 from vcs_demo.settings import data_dir, database_path
 
 PROBLEMS_SHOWN = 20
@@ -15,18 +15,7 @@ PROBLEMS_SHOWN = 20
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; return 0, or 1 after one clear line on standard error."""
     options = _parser().parse_args(arguments)
-    try:
-        options.run(options)
-    except UserError as error:
-        sys.stderr.write(f"error: {error}\n")
-        return 1
-    except OSError as error:
-        sys.stderr.write(f"error: {error.filename or 'a file'}: {error.strerror or error}\n")
-        return 1
-    except KeyboardInterrupt:
-        sys.stderr.write("\ncancelled; nothing was added\n")
-        return 130
-    return 0
+    return carried_out(lambda: options.run(options), "cancelled; nothing was added")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -115,9 +115,13 @@ def connect(path: Path | str, *, read_only: bool = False) -> Database:
 
 
 def _check_ours(connection: sqlite3.Connection, path: Path | str, read_only: bool) -> None:
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    ours = connection.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID
-    empty = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
+    connection.execute("BEGIN")  # one view of the file: another process may be making it at this moment
+    try:
+        empty = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        ours = connection.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID
+    finally:
+        connection.rollback()
     if not ours and (read_only or not empty):
         raise NotALabelDatabase(
             f"{quoted(path)} is a database, but not one of labels; give the path of a labels.db."

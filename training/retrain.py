@@ -17,7 +17,7 @@ if __package__ in (None, ""):  # run as a script, from any directory
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from vcs_demo.catalog import CATALOG
-from vcs_demo.errors import UserError
+from vcs_demo.errors import UserError, carried_out
 from vcs_demo.settings import database_path, models_dir
 
 
@@ -26,20 +26,17 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     before = signal.signal(signal.SIGTERM, _stop)
     try:
-        from training.fit import retrain
-
-        return retrain(options)
-    except UserError as error:
-        sys.stderr.write(f"error: {error}\n")
-        return 1
-    except OSError as error:
-        sys.stderr.write(f"error: {error}\n")
-        return 1
-    except KeyboardInterrupt:
-        sys.stderr.write("\nstopped; the same command goes on from the last checkpoint\n")
-        return 130
+        return carried_out(
+            lambda: _retrain(options), "stopped; the same command goes on from the last checkpoint"
+        )
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _retrain(options: argparse.Namespace) -> int:
+    from training.fit import retrain
+
+    return retrain(options)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from vcs_demo.errors import UserError
+from vcs_demo.errors import UserError, carried_out
 from vcs_demo.rankers import Progress
 from vcs_demo.runs import Run, evaluate_kept
 from vcs_demo.tasks import MAIN_TASKS, RETRIEVAL_SPLITS, TASK_NAMES, load_task
@@ -17,17 +17,7 @@ _SHOWN = ("accuracy@1", "accuracy@10", "accuracy@20", "map", "mrr@10", "ndcg@10"
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; return 0, or 1 after one clear line on standard error."""
     options = _parser().parse_args(arguments)
-    try:
-        return options.run(options)
-    except UserError as error:
-        sys.stderr.write(f"error: {error}\n")
-        return 1
-    except OSError as error:
-        sys.stderr.write(f"error: {error}\n")
-        return 1
-    except KeyboardInterrupt:
-        sys.stderr.write("\ncancelled; finished runs are kept\n")
-        return 130
+    return carried_out(lambda: options.run(options), "cancelled; finished runs are kept")
 
 
 def _parser() -> argparse.ArgumentParser:

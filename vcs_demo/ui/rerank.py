@@ -7,18 +7,16 @@ import gradio as gr
 
 from vcs_demo.browse import (
     MAX_CANDIDATES,
-    MAX_RANKERS,
     BadRequest,
     Library,
     checked_query,
     checked_rankers,
-    ranker_choices,
 )
 from vcs_demo.errors import UserError, quoted
 from vcs_demo.tasks import MAIN_TASKS
 from vcs_demo.text import tidy
 from vcs_demo.ui.html import content_words, render
-from vcs_demo.ui.search import DEFAULT_RANKERS, as_data
+from vcs_demo.ui.search import DEFAULT_RANKERS, as_data, ranker_picker
 from vcs_demo.ui.words import Localised, explain
 
 RERANKING_TASKS = list(MAIN_TASKS[1:])
@@ -82,14 +80,7 @@ def build(library: Library, words: Localised, language: gr.Radio) -> dict[str, o
             max_lines=14,
             max_length=MAX_CANDIDATES * 1_000,
         )
-        rankers = words.make(
-            gr.Dropdown,
-            {"label": "search.rankers"},
-            choices=ranker_choices(),
-            value=DEFAULT_RANKERS,
-            multiselect=True,
-            max_choices=MAX_RANKERS,
-        )
+        rankers = ranker_picker(words)
         with gr.Row():
             go = words.make(gr.Button, {"value": "rerank.go"}, variant="primary")
             lucky = words.make(gr.Button, {"value": "rerank.random"})

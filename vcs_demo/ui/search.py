@@ -65,6 +65,19 @@ def queries_of(library: Library, task: str, split: str) -> list[str]:
         return []
 
 
+def ranker_picker(words: Localised, scale: int | None = None) -> gr.Dropdown:
+    """Make the list to choose rankers from, for Search and Rerank."""
+    return words.make(
+        gr.Dropdown,
+        {"label": "search.rankers"},
+        choices=ranker_choices(),
+        value=DEFAULT_RANKERS,
+        multiselect=True,
+        max_choices=MAX_RANKERS,
+        scale=scale,
+    )
+
+
 def build(library: Library, words: Localised, language: gr.Radio) -> dict[str, object]:
     """Lay out the tab; return the components that others update."""
     with words.make(gr.Tab, {"label": "search.tab"}, id="search"):
@@ -90,15 +103,7 @@ def build(library: Library, words: Localised, language: gr.Radio) -> dict[str, o
             elem_id="vcs-search-query",
         )
         with gr.Row():
-            rankers = words.make(
-                gr.Dropdown,
-                {"label": "search.rankers"},
-                choices=ranker_choices(),
-                value=DEFAULT_RANKERS,
-                multiselect=True,
-                max_choices=MAX_RANKERS,
-                scale=3,
-            )
+            rankers = ranker_picker(words, scale=3)
             k = words.make(gr.Slider, {"label": "search.k"}, minimum=1, maximum=MAX_K, step=1, value=10)
         with gr.Row():
             go = words.make(gr.Button, {"value": "search.go"}, variant="primary", elem_id="vcs-search-go")
