@@ -77,7 +77,7 @@ def parser() -> argparse.ArgumentParser:
     add("--source", help="mini, hub or a folder to evaluate on (default: where the labels came from)")
     add("--task", default="vimedretrieve", help="retrieval task to evaluate on (default: vimedretrieve)")
     add("--seed", type=int, default=42)
-    add("--save-steps", type=int, default=50, help="optimizer steps between checkpoints (default: 50)")
+    add("--save-steps", type=int, help="steps between checkpoints (default: a tenth of the run, at most 50)")
     add("--restart", action="store_true", help="forget an unfinished run of this output")
     add("--overwrite", action="store_true", help="replace a finished model of this output")
     return command
@@ -86,9 +86,9 @@ def parser() -> argparse.ArgumentParser:
 def checked(options: argparse.Namespace) -> argparse.Namespace:
     """Fill in the defaults that depend on the data directory; raises UserError for a number out of range."""
     for name, lowest in (("batch_size", 1), ("max_length", 8), ("save_steps", 1)):
-        if getattr(options, name) < lowest:
-            flag = name.replace("_", "-")
-            raise UserError(f"--{flag} is {getattr(options, name)}; it must be {lowest} or more.")
+        value = getattr(options, name)
+        if value is not None and value < lowest:
+            raise UserError(f"--{name.replace('_', '-')} is {value}; it must be {lowest} or more.")
     for name in ("epochs", "learning_rate", "temperature"):
         if not 0 < getattr(options, name) < float("inf"):
             raise UserError(f"--{name.replace('_', '-')} is {getattr(options, name)}; it must be above 0.")

@@ -1,6 +1,7 @@
 """The sentence-transformers trainer as retraining uses it: prompts, checkpoints, progress with an ETA."""
 
 import argparse
+import math
 import shutil
 import sys
 import time
@@ -46,6 +47,7 @@ def fine_tune(
     prompts = model.prompts or {}
     document = prompts.get("document") or ""
     cuda = torch.cuda.is_available()
+    steps = math.ceil(math.ceil(len(dataset) / options.batch_size) * options.epochs)
     arguments = SentenceTransformerTrainingArguments(
         output_dir=str(checkpoints),
         num_train_epochs=options.epochs,
@@ -55,7 +57,7 @@ def fine_tune(
         seed=options.seed,
         data_seed=options.seed,
         save_strategy="steps",
-        save_steps=options.save_steps,
+        save_steps=options.save_steps or max(1, min(50, steps // 10)),
         save_total_limit=2,
         logging_steps=1,
         report_to="none",

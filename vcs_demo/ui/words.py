@@ -332,8 +332,8 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "train.starting": ("Under way: {stage}", "Đang chạy: {stage}"),
     "train.stopped": (
-        "Stopped. Start it again with the same settings and it goes on where it was.",
-        "Đã dừng. Chạy lại với cùng thiết lập để tiếp tục từ chỗ dở.",
+        "Stopped. Start it again with the same settings and it goes on from its last checkpoint.",
+        "Đã dừng. Chạy lại với cùng thiết lập để tiếp tục từ điểm lưu gần nhất.",
     ),
     "train.failed": ("Training failed: {error}", "Huấn luyện thất bại: {error}"),
     "train.done": (
