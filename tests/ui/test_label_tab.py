@@ -9,7 +9,9 @@ from annotations.exchange import FORMATS, read_export
 from annotations.store import LABELS, LabelStore
 from vcs_demo.browse import Library
 from vcs_demo.errors import UserError
+from vcs_demo.ui.access import Access
 from vcs_demo.ui.label import AUDIT_SIZE, Desk, Turn, exported, mined
+from vcs_demo.ui.page import build_app
 
 
 @pytest.fixture
@@ -234,3 +236,20 @@ def test_a_format_that_is_none_and_an_empty_data_set_are_refused(store, temporar
     with pytest.raises(UserError) as error:
         exported(store, "dataset")
     assert sentence(error.value, "nothing to export")
+
+
+def test_the_tab_opened_in_the_first_seconds_waits_for_the_starter_pool(make, own_data_dir):
+    page, warm = build_app("mini", Access("single"))
+    (open_tab,) = {
+        f.fn
+        for f in page.fns.values()
+        if getattr(f.fn, "__name__", "") == "open_tab" and f.fn.__module__ == Desk.__module__
+    }
+    warm.pooled.clear()
+    shown = open_tab(Turn(None, "", 0.0), False, "vi", None)
+    assert "Đang khai thác những ứng viên đầu tiên" in next(shown)[1]
+    warm.store.add_candidates([make(1)])
+    warm.pooled.set()
+    turn, html, *_ = next(shown)
+    assert turn.candidate_id == make(1).id and "vcs-judge" in html
+    warm.store.close()

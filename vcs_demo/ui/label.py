@@ -3,6 +3,7 @@
 import os
 import shutil
 import tempfile
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -204,9 +205,14 @@ def exported(store: LabelStore, format: str) -> tuple[Path, int]:
 
 
 def build(
-    library: Library, store: LabelStore, words: Localised, language: gr.Radio, access: Access
+    library: Library,
+    store: LabelStore,
+    words: Localised,
+    language: gr.Radio,
+    access: Access,
+    pooled: threading.Event,
 ) -> dict[str, object]:
-    """Lay out the tab; return the components that others update."""
+    """Lay out the tab; return the components that others update. `pooled` is set once the starter pool is there."""
     desk = Desk(store)
     with words.make(gr.Tab, {"label": "label.tab"}, id="label") as tab:
         turn = gr.State(Turn(None, "", 0.0))
@@ -304,13 +310,19 @@ def build(
 
         return guarded(act, turn, lang, profile)
 
-    def open_tab(turn: Turn, sample_only: bool, lang: str, profile: gr.OAuthProfile | None) -> tuple:
+    def open_tab(
+        turn: Turn, sample_only: bool, lang: str, profile: gr.OAuthProfile | None
+    ) -> Iterator[tuple]:
         def act(name: str) -> tuple[Turn, str]:
             return (
                 replace(turn, shown=time.monotonic()) if turn.candidate_id else desk.next(name, sample_only)
             ), ""
 
-        return guarded(act, turn, lang, profile)
+        if not pooled.is_set():  # opened in the first seconds after the start
+            wait = render("notice", lang, kind="info", text=say(lang, "label.preparing"))
+            yield gr.skip(), wait, gr.skip(), gr.skip(), gr.skip()
+            pooled.wait(60)
+        yield guarded(act, turn, lang, profile)
 
     def narrow(turn: Turn, sample_only: bool, lang: str, profile: gr.OAuthProfile | None) -> tuple:
         return guarded(lambda name: (desk.next(name, sample_only), ""), turn, lang, profile)

@@ -33,11 +33,14 @@ class WarmUp:
     def __init__(self, library: Library, store: LabelStore) -> None:
         self.library, self.store = library, store
         self.finished = False
+        self.pooled = threading.Event()  # there is something to label, if there is going to be
+        self.pooled.set()
         self._started = threading.Lock()
 
     def start(self) -> None:
         """Begin, once."""
         if self._started.acquire(blocking=False):
+            self.pooled.clear()
             threading.Thread(target=self._run, name="warm-up", daemon=True).start()
 
     def _run(self) -> None:
@@ -47,6 +50,8 @@ class WarmUp:
                     step()
                 except UserError as error:  # a source without this task, say; the tab says so when it is used
                     log.warning("not made ready: %s", error)
+                finally:
+                    self.pooled.set()
         finally:
             self.finished = True
 
@@ -97,7 +102,7 @@ def build_app(source: str = "mini", access: Access | None = None) -> tuple[gr.Bl
             searching = search.build(library, words, language)
             reranking = rerank.build(library, words, language)
             board = leaderboard.build(library, words, language, access, warm)
-            labelling = label.build(library, store, words, language, access)
+            labelling = label.build(library, store, words, language, access, warm.pooled)
             audit.build(store, words, language)
             training = train.build(library, store, words, language, access)
 

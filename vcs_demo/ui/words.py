@@ -205,6 +205,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "label.nothing_to_undo": ("You have nothing to take back.", "Không có gì để rút lại."),
     "label.skipped": ("Skipped for now; it comes again at the end.", "Đã bỏ qua; sẽ gặp lại ở cuối."),
     "label.done": ("Nothing is left to label. Thank you!", "Đã hết ứng viên để gán nhãn. Cảm ơn bạn!"),
+    "label.preparing": ("The first candidates are being mined…", "Đang khai thác những ứng viên đầu tiên…"),
     "label.empty": (
         "There is nothing to label yet. Mine candidates below.",
         "Chưa có gì để gán nhãn. Hãy khai thác ứng viên bên dưới.",
