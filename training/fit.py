@@ -1,20 +1,16 @@
 """One retraining from labels to a finished model directory: prepare, train, evaluate, put in place."""
 
 import argparse
-import fcntl
-import json
 import os
-import shutil
-import sys
-import time
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from training.card import comparison, verdict, write_files
 from training.dataset import TrainingSet, read_labels, training_set
 from training.losses import ContextSearchLoss
 from training.retrain import checked
+from training.workplace import Workplace, say
 from vcs_demo.catalog import load_ranker
 from vcs_demo.errors import UserError, quoted
 from vcs_demo.leaderboard import main_measure
@@ -60,14 +56,14 @@ def retrain(options: argparse.Namespace) -> int:
     gold = _judged(task, source)
     data = training_set(labelled, negatives=options.negatives, pairs=pairs, held_out=[task], gold=gold)
     _check_batch(options, data)
-    _say(f"{len(data.rows)} training rows: " + ", ".join(f"{n} {name}" for name, n in data.counts.items()))
+    say(f"{len(data.rows)} training rows: " + ", ".join(f"{n} {name}" for name, n in data.counts.items()))
     base = load_ranker(options.base)
     if not isinstance(base, DenseRanker):
         raise UserError(
             f"{quoted(options.base)} cannot be trained; give 'minilm' or a SentenceTransformer directory."
         )
     _loss(None, options, data)  # settings that do not go together are to be said before anything is loaded
-    with _Workplace(options.output) as place:
+    with Workplace(options.output) as place:
         config = {
             "settings": {name: getattr(options, name) for name in _SETTINGS},
             "base": base.fingerprint,
@@ -78,7 +74,7 @@ def retrain(options: argparse.Namespace) -> int:
         _run(options, place, base, data, task)
         place.finish(overwrite=options.overwrite)
     listed = options.output.parent == models_dir()
-    _say(
+    say(
         f"The model is in {options.output}"
         + (
             f"; the app lists it as “{options.output.name}”."
@@ -91,7 +87,7 @@ def retrain(options: argparse.Namespace) -> int:
 
 def _run(
     options: argparse.Namespace,
-    place: "_Workplace",
+    place: "Workplace",
     base: DenseRanker,
     data: TrainingSet,
     task: RetrievalTask,
@@ -144,7 +140,7 @@ def _run(
     }
     # What an earlier retraining of the base saw stays trained on.
     write_files(place.model, facts, sorted(training_hashes(base) | set(data.query_hashes)))
-    _say(verdict(compared, main).replace("**", ""))
+    say(verdict(compared, main).replace("**", ""))
 
 
 def _loss(
@@ -223,78 +219,6 @@ def _add_token(model: "SentenceTransformer", token: str) -> None:
         encoder.get_input_embeddings().weight[-1] = mean
 
 
-class _Workplace:
-    """The folder `<output>.partial` in which a run works, one at a time, until it is moved into place."""
-
-    def __init__(self, output: Path) -> None:
-        self.output = output
-        self.folder = output.with_name(output.name + ".partial")
-        self.model = self.folder / "model"
-        self._aside = output.with_name(output.name + ".old.partial")
-
-    def __enter__(self) -> "_Workplace":
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self._lock = (self.folder / "lock").open("w")
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            self._lock.close()
-            raise UserError(
-                f"{self.output.name} is being trained already; wait for it or give another --output."
-            ) from error
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._lock.close()
-
-    def prepare(self, config: dict[str, Any], *, restart: bool) -> None:
-        """Start a run, or go on with the one that was stopped if it is the same; raises UserError if it is not."""
-        path = self.folder / "config.json"
-        if self._aside.exists() and not self.output.exists():  # killed between the two moves of an overwrite
-            os.replace(self._aside, self.output)
-        if restart:
-            shutil.rmtree(self.folder / "checkpoints", ignore_errors=True)
-        elif path.exists():
-            try:
-                earlier = json.loads(path.read_text("utf-8"))
-            except ValueError:
-                earlier = None
-            if earlier != json.loads(json.dumps(config)):
-                raise UserError(
-                    f"An unfinished run of {self.output.name} has other settings, labels or base; give those again, "
-                    "--restart to forget it, or another --output."
-                )
-        shutil.rmtree(self.model, ignore_errors=True)
-        _write(path, config)
-
-    def progress(self, **state: Any) -> None:
-        """Write where the run is, for whoever watches."""
-        _write(self.folder / "progress.json", {"at": time.time(), **state})
-        if "step" not in state:
-            _say(state["stage"] + " …")
-
-    def finish(self, *, overwrite: bool) -> None:
-        """Move the finished model into place and delete the rest."""
-        if self.output.exists():
-            if not overwrite:
-                raise UserError(
-                    f"{self.output.name} has appeared meanwhile; the new model is in {self.model}."
-                )
-            shutil.rmtree(self._aside, ignore_errors=True)
-            os.replace(self.output, self._aside)
-            os.replace(self.model, self.output)
-            shutil.rmtree(self._aside, ignore_errors=True)
-        else:
-            os.replace(self.model, self.output)
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-
-def _write(path: Path, value: dict[str, Any]) -> None:
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps(value, ensure_ascii=False), "utf-8")
-    os.replace(temporary, path)
-
-
 def _command(options: argparse.Namespace) -> str:
     """Write the command anew, with folders by their names: a card says nothing about a machine."""
     words = [
@@ -310,8 +234,3 @@ def _command(options: argparse.Namespace) -> str:
             shown = f"'{shown}'" if " " in str(shown) else shown
             words.append(f"--{name.replace('_', '-')} {shown}")
     return " ".join(words)
-
-
-def _say(text: str) -> None:
-    sys.stderr.write(text + "\n")
-    sys.stderr.flush()
