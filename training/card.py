@@ -11,6 +11,13 @@ LISTED = 1000  # hashes that the card lists; the file beside it has all
 MEASURES = ("accuracy@1", "accuracy@5", "accuracy@10", "accuracy@20", "map", "mrr@10", "ndcg@10")
 
 
+_USE_OF_HARD = {
+    "in-batch": "`hard` labels give their query's positive alone: with in-batch negatives no explicit one is used.",
+    "hard": "`hard` labels are explicit negatives, the only ones.",
+    "both": "`hard` labels are explicit negatives, beside the batch's other texts.",
+}
+
+
 def comparison(before: Run, after: Run) -> dict[str, dict[str, Any]]:
     """Compare two runs over the same queries: means, 95 % intervals, and the paired difference with its own."""
     table = {}
@@ -77,8 +84,9 @@ tags: [sentence-transformers, sentence-similarity, feature-extraction, vietnames
 # {facts["name"]}
 
 A SentenceTransformer for Vietnamese retrieval, fine-tuned from **{facts["base"]["name"]}** (fingerprint
-`{facts["base"]["fingerprint"]}`) on human judgements of mined hard negatives. {facts["dimensions"]} dimensions,
-at most {settings["max_length"]} tokens, {facts["parameters"] / 1e6:.1f} M parameters, cosine similarity.
+`{facts["base"]["fingerprint"]}`) on {_trained_on(facts["data"])}.
+{facts["dimensions"]} dimensions, {f"at most {facts['tokens']} tokens" if facts["tokens"] else "texts of any length"},
+{facts["parameters"] / 1e6:.1f} M parameters, cosine similarity.
 Prompts: {prompts or "none"}.
 
 **{verdict(facts["metrics"], evaluated["main"])}**
@@ -97,8 +105,8 @@ settled against the model.
 ## Data
 
 Source of the labels: {", ".join(facts["data"]["sources"]) or "pairs only"}. Content hash of what was trained on:
-`{facts["data"]["fingerprint"]}`. `hard` labels are explicit negatives; `false_negative` labels are additional positives
-and never negatives; `trivial` and `unsure` are left out.
+`{facts["data"]["fingerprint"]}`. {_USE_OF_HARD[settings["negatives"]]} `false_negative` labels are additional
+positives and never negatives; `trivial` and `unsure` are left out, and what is unsure is no negative of its query.
 
 | | number |
 |---|---|
@@ -115,6 +123,7 @@ and never negatives; `trivial` and `unsure` are left out.
 | epochs | {settings["epochs"]} |
 | batch size | {settings["batch_size"]} |
 | learning rate | {settings["learning_rate"]} |
+| schedule | AdamW, linear decay after 10 % warm-up |
 | seed | {settings["seed"]} |
 | steps | {facts["steps"]} |
 | versions | {", ".join(f"{name} {number}" for name, number in facts["versions"].items())} |
@@ -142,6 +151,17 @@ sha256 of the NFC, lower-cased query with its white space folded, so that an eva
 
 </details>
 """
+
+
+def _trained_on(data: dict[str, Any]) -> str:
+    pairs = data["counts"].get("rows of pairs", 0)
+    labelled = data["counts"]["rows"] - pairs
+    parts = [f"{labelled:,} rows out of human judgements of mined hard negatives"] if labelled else []
+    if pairs:
+        parts.append(
+            f"{pairs:,} (query, passage) pairs of the train split of `{data['pairs']}`, taken as they are"
+        )
+    return " and ".join(parts)
 
 
 def _figure(value: float, interval: list[float], form: str = ".3f") -> str:

@@ -28,7 +28,7 @@ class TrainingSet:
 
     Attributes:
         rows: (query, positive, negative); the negative is None where a row has none.
-        relevant: (query hash, text hash) of everything known to be relevant, trained on or not.
+        relevant: (query hash, text hash) of everything that is or may be relevant, trained on or not.
         counts: what was read and what was left out, and why.
         sources: (source, task) pairs that the labels came from.
     """
@@ -141,6 +141,7 @@ def training_set(
 
     1. `hard` → an explicit negative of its query. `false_negative` → an additional positive of its query, and
        a negative of it nowhere. `trivial` and `unsure` are left out, and so is a query that has nothing else.
+       What is `unsure` may be an answer, and every annotated positive is one: negatives of it nowhere either.
     2. A passage that was called hard beside one positive and false negative beside another is a positive.
     3. With `pairs`, the (query, window) pairs of a train split are added: of each context's windows the one that
        shares most syllables with the query; all its windows count as known to be relevant.
@@ -164,6 +165,7 @@ def training_set(
     text: dict[str, str] = {}
     positives: dict[str, dict[str, None]] = {}  # query hash → text hashes, in order
     hard: dict[str, dict[str, None]] = {}
+    spared: set[tuple[str, str]] = set()  # (query hash, text hash)
 
     def key(value: str) -> str:
         digest = content_hash(value)
@@ -172,6 +174,9 @@ def training_set(
 
     for item in labelled:
         counts[f"labels: {item.label}"] += 1
+        spared.add((content_hash(item.query), content_hash(item.positive)))
+        if item.label == "unsure":
+            spared.add((content_hash(item.query), content_hash(item.passage)))
         if item.label not in ("hard", "false_negative"):
             continue
         query, positive, passage = key(item.query), key(item.positive), key(item.passage)
@@ -199,9 +204,13 @@ def training_set(
     if pairs is not None:
         added, known = _pairs(pairs, held, counts)
         have = {(content_hash(q), content_hash(p)) for q, p, _ in rows}
-        rows += [(q, p, None) for q, p in added if (content_hash(q), content_hash(p)) not in have]
+        more = [(q, p, None) for q, p in added if (content_hash(q), content_hash(p)) not in have]
+        counts["rows of pairs"] = 0 if negatives == "hard" else len(more)
+        rows += more
         relevant |= known
     asked = {content_hash(query) for query, _, _ in rows}
+    called_hard = {(query, document) for query, found in hard.items() for document in found}
+    relevant |= {pair for pair in spared - called_hard if pair[0] in asked}
     for task in gold:
         for query_id, query in task.queries.items():
             if (digest := content_hash(query)) in asked:

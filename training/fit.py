@@ -1,6 +1,7 @@
 """One retraining from labels to a finished model directory: prepare, train, evaluate, put in place."""
 
 import argparse
+import math
 import os
 from importlib.metadata import version
 from pathlib import Path
@@ -17,6 +18,7 @@ from vcs_demo.leaderboard import main_measure
 from vcs_demo.rankers import DenseRanker
 from vcs_demo.runs import evaluate, training_hashes
 from vcs_demo.settings import models_dir
+from vcs_demo.sources import source_label
 from vcs_demo.tasks import RetrievalTask, Task, load_task
 
 if TYPE_CHECKING:
@@ -118,13 +120,14 @@ def _run(
         "dimensions": model.get_embedding_dimension(),
         "parameters": sum(p.numel() for p in model.parameters()),
         "prompts": model.prompts,
+        "tokens": model.max_seq_length if math.isfinite(model.max_seq_length or math.inf) else None,
         "settings": {name: getattr(options, name) for name in _SETTINGS},
         "steps": steps,
         "data": {
             "fingerprint": data.fingerprint,
             "counts": data.counts,
             "sources": sorted(f"{source} ({name})" for source, name in data.sources),
-            "pairs": bool(options.pairs),
+            "pairs": source_label(options.pairs) if options.pairs else None,
         },
         "evaluation": {
             "task": task.name,
@@ -192,13 +195,14 @@ def _source(asked: str | None, found: set[str]) -> str:
 
 def _fresh(base: DenseRanker, options: argparse.Namespace) -> "SentenceTransformer":
     """Load the base anew, since the ranker's own copy must not change, and set its length and prompts."""
+    from training.trainer import prompts_of
+
     model = DenseRanker(base.name, base.path).model
-    model.max_seq_length = min(options.max_length, model.max_seq_length or options.max_length)
+    limit = model.max_seq_length or options.max_length
+    if math.isfinite(limit):  # a static model reads a text to its end
+        model.max_seq_length = min(options.max_length, limit)
     if options.query_prompt is not None:
-        model.prompts = {
-            "query": options.query_prompt,
-            "document": (model.prompts or {}).get("document") or "",
-        }
+        model.prompts = {"query": options.query_prompt, "document": prompts_of(model)[1]}
         token = options.query_prompt.strip()
         if token.startswith("<|") and token.endswith("|>"):
             _add_token(model, token)
@@ -209,6 +213,11 @@ def _add_token(model: "SentenceTransformer", token: str) -> None:
     """Give a prompt its own token, its vector the mean of the table: a random one costs quality until trained."""
     import torch
 
+    if not hasattr(model[0], "auto_model"):
+        raise UserError(
+            f"The base has no transformer whose vocabulary could take the token {quoted(token)}; leave --query-prompt "
+            "out."
+        )
     if token in model.tokenizer.get_vocab():
         return
     model.tokenizer.add_tokens([token], special_tokens=True)

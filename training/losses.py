@@ -89,7 +89,8 @@ class ContextSearchLoss(nn.Module):
         | texts | label |
         |---|---|
         | (anchor, positive) | the row's number, if `known` is given |
-        | (anchor, positive, negative, …) | the same |
+        | (anchor, positive, negative) | the same |
+        | (anchor, positive, negative, …) | none: `known` tells of one negative a row |
 
     Relations: with `infonce` and `in-batch` it equals MultipleNegativesRankingLoss(scale=1/τ).
 
@@ -154,15 +155,14 @@ class ContextSearchLoss(nn.Module):
         there = torch.tensor(
             [self.known.negative[row] >= 0 for row in labels.tolist()], device=positives.device
         )
-        if there.all():
+        by_row = all(v.shape[:1] == (size,) for v in features.values() if torch.is_tensor(v))
+        if (
+            there.all() or "offsets" in features or not by_row
+        ):  # offsets: texts in one stream (StaticEmbedding)
             return self._embed(features)
         filled = positives.detach().clone()
         if there.any():
-            whole = {
-                k: v[there] if torch.is_tensor(v) and v.shape[:1] == (size,) else v
-                for k, v in features.items()
-            }
-            vectors = self._embed(whole)
+            vectors = self._embed({k: v[there] if torch.is_tensor(v) else v for k, v in features.items()})
             filled = filled.to(vectors.dtype).index_put((there.nonzero().squeeze(1),), vectors)
         return filled
 
@@ -176,6 +176,10 @@ class ContextSearchLoss(nn.Module):
                 )
             rows = None if labels is None or self.known is None else labels.tolist()
             masks = self.known.masks(rows) if self.known and rows is not None else {}
+            if masks and self.negatives != "in-batch" and (len(negatives) > 1 or not self.known.negative):
+                raise LossError(
+                    f"`known` must tell the one negative of each row; there are {len(negatives)} columns of them."
+                )
             if self.negatives == "hard":
                 return self._triples(queries, positives, negatives, masks.get("qd"))
             return self._in_batch(queries, positives, negatives, masks)

@@ -9,7 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from transformers import TrainerCallback
+from transformers import PrinterCallback, TrainerCallback
+
+from vcs_demo.errors import UserError
 
 if TYPE_CHECKING:
     import datasets
@@ -17,6 +19,17 @@ if TYPE_CHECKING:
     from torch import nn
 
 _WHOLE = "whole"  # a file that marks a checkpoint as completely written
+_DOCUMENT = ("document", "passage", "corpus")  # the names under which encode_document looks for its prompt
+
+
+class TrainingDiverged(UserError):
+    """The loss or the weights are no numbers any more."""
+
+    def __init__(self, step: int) -> None:
+        super().__init__(
+            f"The training diverged at step {step}: the loss or the weights are no numbers any more; "
+            "give --restart with a lower --learning-rate or a higher --temperature."
+        )
 
 
 def fine_tune(
@@ -40,12 +53,21 @@ def fine_tune(
         report: called with stage, step, total, loss and eta (seconds) after every step.
     """
     import torch
-    from sentence_transformers import SentenceTransformerTrainer, SentenceTransformerTrainingArguments
+    from sentence_transformers import (
+        SentenceTransformer,
+        SentenceTransformerTrainer,
+        SentenceTransformerTrainingArguments,
+    )
     from transformers.utils.logging import disable_progress_bar
 
+    from training.sampler import DistinctQueries
+
+    class Trainer(SentenceTransformerTrainer):
+        def add_model_card_callback(self, default_args_dict: dict[str, Any]) -> None:
+            """Do without the library's card: ours is written when the figures are there."""
+
     disable_progress_bar()
-    prompts = model.prompts or {}
-    document = prompts.get("document") or ""
+    query, document = prompts_of(model)
     cuda = torch.cuda.is_available()
     steps = math.ceil(math.ceil(len(dataset) / options.batch_size) * options.epochs)
     arguments = SentenceTransformerTrainingArguments(
@@ -64,19 +86,32 @@ def fine_tune(
         disable_tqdm=True,
         use_cpu=not cuda,
         bf16=cuda,
-        prompts={"anchor": prompts.get("query") or "", "positive": document, "negative": document},
+        prompts={"anchor": query, "positive": document, "negative": document},
+        batch_sampler=DistinctQueries,
+        logging_nan_inf_filter=False,  # it would show 0 for a loss that is no number
         dataloader_pin_memory=cuda,
     )
-    trainer = SentenceTransformerTrainer(
+    trainer = Trainer(
         model=model, args=arguments, train_dataset=dataset, loss=loss, callbacks=[_Watch(report)]
     )
-    for callback in ("PrinterCallback", "DefaultFlowPrinter"):
-        _remove(trainer, callback)
+    trainer.remove_callback(PrinterCallback)
     found = newest(checkpoints)
     if found:
         sys.stderr.write(f"going on from {found.name}\n")
+    if found and _step(found) >= steps:  # the trainer would take one step more
+        model.load_state_dict(SentenceTransformer(str(found), device=str(model.device)).state_dict())
+        return _step(found)
     trainer.train(resume_from_checkpoint=str(found) if found else None)
+    if not all(bool(weights.isfinite().all()) for weights in model.parameters()):
+        raise TrainingDiverged(trainer.state.global_step)
     return int(trainer.state.global_step)
+
+
+def prompts_of(model: "SentenceTransformer") -> tuple[str, str]:
+    """Return the prompts that encode_query and encode_document put before a text; empty where there is none."""
+    prompts = model.prompts or {}
+    document = next((prompts[name] for name in _DOCUMENT if name in prompts), None)
+    return prompts.get("query") or "", document or ""
 
 
 def newest(checkpoints: Path) -> Path | None:
@@ -87,13 +122,11 @@ def newest(checkpoints: Path) -> Path | None:
             found.append(folder)
         else:
             shutil.rmtree(folder, ignore_errors=True)
-    return max(found, key=lambda folder: int(folder.name.rpartition("-")[2]), default=None)
+    return max(found, key=_step, default=None)
 
 
-def _remove(trainer: Any, name: str) -> None:
-    for callback in list(trainer.callback_handler.callbacks):
-        if type(callback).__name__ == name:
-            trainer.remove_callback(type(callback))
+def _step(checkpoint: Path) -> int:
+    return int(checkpoint.name.rpartition("-")[2])
 
 
 class _Watch(TrainerCallback):
@@ -113,6 +146,8 @@ class _Watch(TrainerCallback):
         done = max(state.global_step - first, 1)
         eta = (time.monotonic() - began) / done * (state.max_steps - state.global_step)
         loss = round(float(logs["loss"]), 6)
+        if not math.isfinite(loss):
+            raise TrainingDiverged(state.global_step)
         self._report(
             stage="training", step=state.global_step, total=state.max_steps, loss=loss, eta=round(eta)
         )

@@ -45,6 +45,21 @@ def test_a_false_negative_is_never_a_negative_even_if_someone_called_it_hard():
     assert found.counts["negatives overruled by a false-negative label"] == 1
 
 
+def test_what_is_unsure_or_another_annotators_positive_is_no_negative():
+    labels = [*LABELS, said("Đau đầu uống gì?", "Da.", "trivial", positive="Nên uống thuốc giảm đau.")]
+    found = training_set(labels)
+    query = content_hash("Đau đầu uống gì?")
+    for passage in ("Uống nước.", "Nên uống thuốc giảm đau."):
+        assert (query, content_hash(passage)) in found.relevant
+        assert not any(passage in row for row in found.rows)
+    assert (query, content_hash("Thuốc này trị ho.")) not in found.relevant
+    assert (query, content_hash("Gan ở bên phải.")) not in found.relevant
+    # A passage that somebody else could not decide on beside another positive stays a hard negative.
+    twice = [*LABELS, said("Đau đầu uống gì?", "Thuốc này trị ho.", "unsure", positive="Một đoạn khác.")]
+    assert training_set(twice).rows == training_set(LABELS).rows
+    assert (query, content_hash("Thuốc này trị ho.")) not in training_set(twice).relevant
+
+
 def test_the_numbers_for_the_loss_tell_positives_and_rows_without_a_negative():
     labels = [
         *LABELS[:2],

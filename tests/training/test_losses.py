@@ -210,6 +210,35 @@ def test_hard_negatives_without_a_column_of_them_is_one_sentence():
         make(negatives="hard").of_embeddings(vectors(columns=2))
 
 
+def test_known_tells_of_one_negative_a_row():
+    rows = torch.tensor([0, 1])
+    one = KnownPositives([0, 1], [10, 11], [20, 21])
+    with pytest.raises(LossError, match="2 columns"):
+        make(negatives="both", known=one).of_embeddings(vectors(columns=4, rows=2), rows)
+    with pytest.raises(LossError, match="the one negative"):
+        make(negatives="hard", known=KnownPositives([0, 1], [10, 11])).of_embeddings(vectors(rows=2), rows)
+
+
+def test_a_static_model_whose_texts_are_one_stream_is_embedded_whole(tiny_model_dir):
+    model = static(tiny_model_dir)
+    texts = (["đau đầu", "gan"], ["uống thuốc", "gan và tim"], ["ho", "sốt ho da mắt"])
+    columns = [model.preprocess(list(column)) for column in texts]
+    known = KnownPositives([0, 1], [10, 11], [-1, 20], frozenset({(0, 10), (1, 11)}))
+    loss, rows = ContextSearchLoss(model, negatives="both", known=known), torch.tensor([0, 1])
+    expected = loss.of_embeddings([model(dict(c))["sentence_embedding"] for c in columns], rows)
+    torch.testing.assert_close(loss([dict(c) for c in columns], rows), expected)
+
+
+def static(tiny_model_dir):
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import StaticEmbedding
+    from tokenizers import Tokenizer
+
+    torch.manual_seed(0)
+    tokenizer = Tokenizer.from_file(str(tiny_model_dir / "tokenizer.json"))
+    return SentenceTransformer(modules=[StaticEmbedding(tokenizer, embedding_dim=16)], device="cpu")
+
+
 def test_rows_without_a_negative_are_not_embedded_and_change_nothing():
     class Model(torch.nn.Module):
         def __init__(self):

@@ -111,6 +111,24 @@ def test_every_way_of_training_runs(settings, labels, tiny_model_dir, tmp_path):
     assert main(arguments(labels, tiny_model_dir, tmp_path / "m", *more)) == 0
     facts = json.loads((tmp_path / "m" / "training.json").read_text("utf-8"))
     assert ("pairs" in facts["data"]["counts"]) and facts["steps"] >= 4
+    card = (tmp_path / "m" / "README.md").read_text("utf-8")
+    assert ("pairs of the train split of `mini`" in card) == (negatives != "hard")
+    assert ("no explicit one is used" in card) == (negatives == "in-batch")
+    assert "at most 64 tokens" in card  # the base's own limit, below the 224 that were asked for
+
+
+def test_a_model_without_layers_can_be_a_base(labels, tiny_model_dir, tmp_path, capsys):
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import StaticEmbedding
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(str(tiny_model_dir / "tokenizer.json"))
+    SentenceTransformer(modules=[StaticEmbedding(tokenizer, embedding_dim=16)]).save(str(tmp_path / "static"))
+    assert main(arguments(labels, tmp_path / "static", tmp_path / "m")) == 0
+    assert "texts of any length" in (tmp_path / "m" / "README.md").read_text("utf-8")
+    prompted = arguments(labels, tmp_path / "static", tmp_path / "p", "--query-prompt", "<|query|> ")
+    assert main(prompted) == 1
+    assert "leave --query-prompt out" in capsys.readouterr().err
 
 
 def test_a_killed_run_leaves_no_model_and_the_same_command_goes_on(
@@ -118,12 +136,12 @@ def test_a_killed_run_leaves_no_model_and_the_same_command_goes_on(
 ):
     output, partial = tmp_path / "killed", tmp_path / "killed.partial"
     script = [sys.executable, str(ROOT / "training" / "retrain.py")]
-    more = arguments(labels, tiny_model_dir, output, "--save-steps", "10", "--epochs", "12")
+    more = arguments(labels, tiny_model_dir, output, "--save-steps", "4", "--epochs", "5")
     environment = os.environ | {"VCS_DATA_DIR": str(own_data_dir)}
     process = subprocess.Popen([*script, *more], cwd=tmp_path, env=environment, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and process.poll() is None:
-        if (partial / "checkpoints" / "checkpoint-10" / "whole").exists():
+        if (partial / "checkpoints" / "checkpoint-4" / "whole").exists():
             break
         time.sleep(0.05)
     process.send_signal(signal.SIGKILL)
