@@ -1,6 +1,7 @@
 """What a ranker is: it scores queries against passages. BM25, dense, and the fusion of two."""
 
 import hashlib
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from functools import cached_property
@@ -124,6 +125,26 @@ class DenseRanker(Ranker):
                     digest.update(hashlib.file_digest(file, "sha256").digest())
         return digest.hexdigest()[:16]
 
+    @cached_property
+    def bm25_weight(self) -> float | None:
+        """Return the weight that BM25 has in a fusion with this model, chosen on held-out data; None: not chosen.
+
+        Raises:
+            RankerError: `fusion.json` beside the model says something else than a weight in [0, 1].
+        """
+        path = self.path / "fusion.json"
+        if not path.is_file():
+            return None
+        try:
+            weight = float(json.loads(path.read_text("utf-8"))["bm25_weight"])
+        except (ValueError, TypeError, KeyError, OSError) as error:
+            raise RankerError(
+                f"{quoted(path.name)} of {self.name} holds no bm25_weight; delete it."
+            ) from error
+        if not 0 <= weight <= 1:
+            raise RankerError(f"The bm25_weight of {self.name} is {weight}; it must be between 0 and 1.")
+        return weight
+
     @property
     def model(self) -> "SentenceTransformer":
         """Load the model at its first use (a second or two), once."""
@@ -138,7 +159,14 @@ class DenseRanker(Ranker):
 
         disable_progress_bar()
         try:
-            model = SentenceTransformer(str(self.path), local_files_only=True, trust_remote_code=False)
+            model = SentenceTransformer(
+                str(self.path),
+                local_files_only=True,
+                trust_remote_code=False,
+                model_kwargs={
+                    "dtype": "float32"
+                },  # weights may be kept in half precision, which a CPU is slow in
+            )
         except Exception as error:  # transformers and safetensors raise many kinds for a broken directory
             raise RankerError(
                 f"The model in {quoted(self.path)} cannot be loaded ({quoted(error, 160)}); "
@@ -195,27 +223,63 @@ class _DenseIndex(PassageIndex):
 
 
 class FusionRanker(Ranker):
-    """Reciprocal-rank fusion of two rankers: Σ 1 / (60 + rank), over each one's first 1,000.
+    """The fusion of two rankers: by weighted scores where weights were chosen, else by reciprocal ranks.
 
-    Equal scores share the worst of their ranks, so what one ranker cannot tell apart it does not decide; a
-    passage that shares no word with the query gets nothing from BM25.
+    Weighted: each ranker's scores of a query are standardised over the passages (mean 0, deviation 1) and added with
+    their weights. Reciprocal ranks: Σ 1 / (60 + rank), over each one's first 1,000; equal scores share the worst of
+    their ranks, so what one ranker cannot tell apart it does not decide; a passage that shares no word with the query
+    gets nothing from BM25.
+
+    Args:
+        first, second: the rankers.
+        weights: of their scores, or None for reciprocal ranks.
     """
 
-    def __init__(self, first: Ranker, second: Ranker) -> None:
-        self.parts = (first, second)
+    def __init__(self, first: Ranker, second: Ranker, weights: tuple[float, float] | None = None) -> None:
+        self.parts, self.weights = (first, second), weights
         self.name = f"{first.name}+{second.name}"
+
+    @classmethod
+    def of(cls, first: Ranker, second: Ranker) -> "FusionRanker":
+        """Fuse two rankers, with the weights that came with a dense one if the other is BM25."""
+        for dense, other in ((first, second), (second, first)):
+            if (
+                isinstance(dense, DenseRanker)
+                and isinstance(other, BM25Ranker)
+                and dense.bm25_weight is not None
+            ):
+                lexical = dense.bm25_weight
+                return cls(
+                    first, second, (1 - lexical, lexical) if dense is first else (lexical, 1 - lexical)
+                )
+        return cls(first, second)
 
     @property
     def fingerprint(self) -> str:
         """Join the parts' fingerprints with the constants of the fusion."""
-        return f"rrf{RRF_K}-{RRF_DEPTH}({','.join(part.fingerprint for part in self.parts)})"
+        how = f"rrf{RRF_K}-{RRF_DEPTH}" if self.weights is None else "z{:g}:{:g}".format(*self.weights)
+        return f"{how}({','.join(part.fingerprint for part in self.parts)})"
 
     def index(self, passages: Sequence[str], progress: Progress | None = None) -> PassageIndex:
         """Index the passages with both parts."""
-        return _FusionIndex([part.index(passages, progress) for part in self.parts], self.parts)
+        parts = [part.index(passages, progress) for part in self.parts]
+        if self.weights is not None:
+            return _WeightedIndex(parts, self.weights)
+        return _ReciprocalIndex(parts, self.parts)
 
 
-class _FusionIndex(PassageIndex):
+class _WeightedIndex(PassageIndex):
+    def __init__(self, parts: Sequence[PassageIndex], weights: Sequence[float]) -> None:
+        self._parts, self._weights = parts, weights
+
+    def score(self, queries: Sequence[str]) -> np.ndarray:
+        scores = [
+            w * standardised(part.score(queries)) for part, w in zip(self._parts, self._weights, strict=True)
+        ]
+        return np.round(sum(scores), 5).astype(np.float32)
+
+
+class _ReciprocalIndex(PassageIndex):
     def __init__(self, parts: Sequence[PassageIndex], rankers: Sequence[Ranker]) -> None:
         self._parts = parts
         self._lexical = [isinstance(ranker, BM25Ranker) for ranker in rankers]
@@ -230,6 +294,16 @@ class _FusionIndex(PassageIndex):
                 gain[scores <= 0] = 0.0
             total = gain if total is None else total + gain
         return np.asarray(total, dtype=np.float32)
+
+
+def standardised(scores: np.ndarray) -> np.ndarray:
+    """Return each row with mean 0 and deviation 1, float64 of the same shape; a row of equal scores becomes zeros."""
+    wide = scores.astype(np.float64)
+    if not wide.shape[1]:
+        return wide
+    centred = wide - wide.mean(axis=1, keepdims=True)
+    deviation = wide.std(axis=1, keepdims=True)
+    return np.divide(centred, deviation, out=np.zeros_like(centred), where=deviation > 1e-9)
 
 
 def worst_ranks(scores: np.ndarray) -> np.ndarray:

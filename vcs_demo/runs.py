@@ -26,6 +26,7 @@ from vcs_demo.settings import runs_dir
 from vcs_demo.tasks import RerankingTask, Task
 from vcs_demo.text import content_hash
 
+HASH_DIGITS = 16  # of a training query's sha256: a false alarm among millions is a one in 10^10 event
 KEPT = 100  # passages of each ranking that are written down
 _FORMAT = 1  # raise when the meaning of a stored run changes
 _PACKAGES = ("bm25s", "numpy", "sentence-transformers", "torch")
@@ -69,11 +70,16 @@ class Run:
 
 
 def training_hashes(ranker: Ranker) -> frozenset[str]:
-    """Return the content hashes of the queries a ranker was trained on, as the file beside its model lists them."""
+    """Return the content hashes of the queries a ranker was trained on, as the file beside its model lists them.
+
+    Of each hash the first 16 digits are kept: a file may list whole hashes or no more than these.
+    """
     if isinstance(ranker, FusionRanker):
         return frozenset().union(*(training_hashes(part) for part in ranker.parts))
     path = ranker.path / "training_queries.txt" if isinstance(ranker, DenseRanker) else None
-    return frozenset(path.read_text("utf-8").split()) if path and path.is_file() else frozenset()
+    if path is None or not path.is_file():
+        return frozenset()
+    return frozenset(digits[:HASH_DIGITS] for digits in path.read_text("utf-8").split())
 
 
 def evaluate(
@@ -90,8 +96,8 @@ def evaluate(
     Raises:
         UserError: fewer than half of the task's queries are left.
     """
-    skip = training_hashes(ranker) | frozenset(skip_hashes)
-    hashes = {query_id: content_hash(text) for query_id, text in task.queries.items()}
+    skip = training_hashes(ranker) | {digits[:HASH_DIGITS] for digits in skip_hashes}
+    hashes = {query_id: content_hash(text)[:HASH_DIGITS] for query_id, text in task.queries.items()}
     kept = [query_id for query_id in task.queries if hashes[query_id] not in skip]
     skipped = sorted(set(hashes.values()) & skip)
     if len(kept) * 2 < len(task.queries):

@@ -65,7 +65,7 @@ def test_a_query_of_the_benchmark_is_answered_side_by_side_with_gold_marked(visi
     expect(columns).to_have_count(2)
     expect(columns.nth(1).locator("li")).to_have_count(10)
     expect(columns.nth(0).locator("li")).to_have_count(10)
-    assert columns.locator("h3").all_text_contents() == ["bm25", "minilm"]
+    assert columns.locator("h3").all_text_contents() == ["bm25", "vcs-20m"]
     expect(columns.nth(0).locator("li.vcs-gold .vcs-badge").first).to_contain_text("relevant")
     expect(columns.nth(0)).to_contain_text("first relevant at rank")
     expect(columns.nth(1).locator(".vcs-change").first).to_be_visible()

@@ -78,7 +78,7 @@ def test_a_retrained_model_is_a_standard_directory_with_a_card_and_the_app_finds
     queries = list(load_task("vimedretrieve", "mini", "train").queries.values())[:24]
     assert hashes == sorted(map(content_hash, queries)) and all(h in card for h in hashes)
     ranker = load_ranker("cua-toi")
-    assert training_hashes(ranker) == set(hashes)
+    assert training_hashes(ranker) == {digits[:16] for digits in hashes}
 
     # The figures on the card are those that anyone gets.
     again = evaluate(load_task("vimedretrieve", "mini", "test"), ranker)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from vcs_demo.catalog import available, load_ranker, minilm_path
+from vcs_demo.catalog import available, load_ranker, minilm_path, vcs_20m_path
 from vcs_demo.rankers import (
     BM25Ranker,
     DenseRanker,
@@ -9,6 +9,7 @@ from vcs_demo.rankers import (
     PassageIndex,
     Ranker,
     RankerError,
+    standardised,
     worst_ranks,
 )
 
@@ -96,10 +97,52 @@ def test_bm25_adds_nothing_to_a_fusion_where_no_word_is_shared():
     np.testing.assert_allclose(fused[0], [1 / 61, 1 / 62, 1 / 63, 1 / 64], rtol=1e-6)
 
 
+def test_weighted_fusion_adds_standardised_scores():
+    parts = Fixed("a", [3, 2, 1]), Fixed("b", [1, 5, 5])
+    fused = FusionRanker(*parts, (0.75, 0.25)).index(PASSAGES[:3]).score(["q"])
+    a, b = np.array([1, 0, -1]) * 1.5**0.5, np.array([-2, 1, 1]) / 2**0.5
+    np.testing.assert_allclose(fused[0], 0.75 * a + 0.25 * b, atol=1e-5)
+    assert FusionRanker(*parts, (0.75, 0.25)).fingerprint != FusionRanker(*parts, (0.5, 0.5)).fingerprint
+    assert not standardised(np.array([[2.0, 2.0], [0.1, 0.1]])).any()
+    assert standardised(np.zeros((2, 0))).shape == (2, 0)
+
+
+def test_a_model_that_brings_the_weight_of_bm25_is_fused_by_it(tiny_model_dir, tmp_path):
+    import shutil
+
+    folder = tmp_path / "weighted"
+    shutil.copytree(tiny_model_dir, folder)
+    (folder / "fusion.json").write_text('{"bm25_weight": 0.75}', "utf-8")
+    dense, plain = DenseRanker("weighted", folder), DenseRanker("tiny", tiny_model_dir)
+    assert FusionRanker.of(BM25Ranker(), dense).weights == (0.75, 0.25)
+    assert FusionRanker.of(dense, BM25Ranker()).weights == (0.25, 0.75)
+    assert FusionRanker.of(BM25Ranker(), plain).weights is FusionRanker.of(dense, plain).weights is None
+    for broken in ('{"bm25_weight": 2}', "{}", "?"):
+        (folder / "fusion.json").write_text(broken, "utf-8")
+        with pytest.raises(RankerError, match="bm25_weight"):
+            _ = DenseRanker("weighted", folder).bm25_weight
+
+
+def test_the_shipped_model_is_what_its_card_says():
+    ranker = load_ranker("vcs-20m")
+    assert sum(p.numel() for p in ranker.model.parameters()) <= 25e6
+    assert ranker.model.prompts == {"query": "<|query|> ", "document": ""}
+    assert ranker.model.get_embedding_dimension() == 384
+    assert next(ranker.model.parameters()).dtype.is_floating_point and ranker.bm25_weight is not None
+    # A tokenizer that keeps tone marks: the six syllables are six vectors.
+    ma = ranker.encode(["ma", "má", "mà", "mả", "mã", "mạ"])
+    assert (ma @ ma.T)[~np.eye(6, dtype=bool)].max() < 0.95
+    query, passages = (
+        ["Đau họng thì uống gì?"],
+        ["Khi đau họng nên uống nước ấm.", "Giá xăng tăng từ hôm nay."],
+    )
+    assert ranker.index(passages).score(query)[0].argmax() == 0
+
+
 def test_names_lead_to_rankers(tiny_model_dir, own_data_dir):
     import shutil
 
-    assert {"bm25", "minilm"} <= set(available())
+    assert available()[:3] == ["bm25", "vcs-20m", "minilm"]
     assert load_ranker("bm25+minilm").name == "bm25+minilm"
     assert load_ranker(str(tiny_model_dir)).name == "model"
     shutil.copytree(tiny_model_dir, own_data_dir / "models" / "cua-toi")
@@ -110,7 +153,7 @@ def test_names_lead_to_rankers(tiny_model_dir, own_data_dir):
 
 @pytest.mark.parametrize("name", ["gpt", "a+b+c", "../etc", "", "bm25+", "half.partial"])
 def test_an_unknown_ranker_is_one_sentence_with_the_valid_ones(name):
-    with pytest.raises(RankerError, match="bm25, minilm"):
+    with pytest.raises(RankerError, match="bm25, vcs-20m, minilm"):
         load_ranker(name, allow_paths=False)
 
 
@@ -121,9 +164,10 @@ def test_a_visitor_cannot_name_a_directory(tiny_model_dir):
 
 
 def test_weights_with_another_hash_are_refused(monkeypatch):
-    monkeypatch.setattr("vcs_demo.catalog.MINILM_SHA256", "0" * 64)
-    with pytest.raises(RankerError, match="not loaded"):
-        minilm_path()
+    for name, path in (("MINILM_SHA256", minilm_path), ("VCS_20M_SHA256", vcs_20m_path)):
+        monkeypatch.setattr(f"vcs_demo.catalog.{name}", "0" * 64)
+        with pytest.raises(RankerError, match="not loaded"):
+            path()
 
 
 def test_a_folder_that_is_no_model_is_one_sentence(tmp_path):

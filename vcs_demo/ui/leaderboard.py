@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import gradio as gr
 
 from vcs_demo.browse import Library, ranker_choices
+from vcs_demo.catalog import OURS
 from vcs_demo.charts import bars
 from vcs_demo.errors import UserError
 from vcs_demo.leaderboard import Row, compute, is_listed, main_measure, rows
@@ -125,7 +126,7 @@ def build(
                 gr.Dropdown,
                 {"label": "board.rankers"},
                 choices=ranker_choices(),
-                value=["bm25", "minilm"],
+                value=["bm25", OURS, f"bm25+{OURS}"],
                 multiselect=True,
             )
             with gr.Row():

@@ -9,7 +9,7 @@ import gradio as gr
 from annotations.mining import mine
 from annotations.store import LabelStore
 from vcs_demo.browse import Library, ranker_choices
-from vcs_demo.catalog import CHECKPOINTS, load_ranker
+from vcs_demo.catalog import OURS, load_ranker
 from vcs_demo.errors import UserError
 from vcs_demo.runs import evaluate_kept
 from vcs_demo.settings import database_path
@@ -63,13 +63,13 @@ class WarmUp:
 
     def _dense(self) -> None:
         if self.library.source == "mini":
-            self.library.index("minilm", self.library.task("vimedretrieve"))
+            self.library.index(OURS, self.library.task("vimedretrieve"))
         else:  # a large source takes minutes: encoded when someone asks
-            load_ranker("minilm").index([])
+            load_ranker(OURS).index([])
 
     def _runs(self) -> None:
         if self.library.source == "mini":
-            for ranker in ("bm25", "minilm"):
+            for ranker in ("bm25", OURS, f"bm25+{OURS}", "minilm"):
                 for name in MAIN_TASKS:
                     evaluate_kept(self.library.task(name), load_ranker(ranker))
 
@@ -133,6 +133,4 @@ def status_line(source: str, access: Access, lang: str) -> str:
     """Say what source this is, who one is, and what is missing; source names are data, so never as markup."""
     name = say(lang, "app.mini") if source == "mini" else f"`{source_label(source).replace('`', '')}`"
     parts = [say(lang, "app.source", source=name), say(lang, f"app.{access.mode}")]
-    if not (CHECKPOINTS / "vcs-20m").is_dir():
-        parts.append(say(lang, "app.no_20m"))
     return " · ".join(parts)

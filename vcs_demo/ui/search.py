@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import gradio as gr
 
 from vcs_demo.browse import MAX_K, MAX_RANKERS, Library, checked_query, checked_rankers, ranker_choices
+from vcs_demo.catalog import OURS
 from vcs_demo.errors import UserError
 from vcs_demo.tasks import RETRIEVAL_SPLITS, TASK_NAMES
 from vcs_demo.ui.html import content_words, render
@@ -13,7 +14,7 @@ from vcs_demo.ui.words import Localised, explain, say
 from vcs_demo.work import watched
 
 RETRIEVAL_TASKS = [name for name in TASK_NAMES if name.startswith("vimedretrieve")]
-DEFAULT_RANKERS = ["bm25", "minilm"]
+DEFAULT_RANKERS = ["bm25", OURS]
 
 
 def searched(

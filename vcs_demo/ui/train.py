@@ -15,7 +15,7 @@ import gradio as gr
 from annotations.store import LabelStore
 from training.card import outcome
 from vcs_demo.browse import Library
-from vcs_demo.catalog import CATALOG, available
+from vcs_demo.catalog import CATALOG, OURS, available
 from vcs_demo.errors import UserError, quoted
 from vcs_demo.settings import models_dir
 from vcs_demo.sources import source_label
@@ -208,7 +208,7 @@ def build(
         words.make(gr.Markdown, {"value": "train.explain"})
         state = gr.Markdown()
         with gr.Row():
-            base = words.make(gr.Dropdown, {"label": "train.base"}, choices=bases(), value="minilm")
+            base = words.make(gr.Dropdown, {"label": "train.base"}, choices=bases(), value=OURS)
             name = words.make(gr.Textbox, {"label": "train.name"}, value="retrained", max_length=60)
         with gr.Row():
             loss = words.make(

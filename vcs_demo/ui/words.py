@@ -25,10 +25,6 @@ WORDS: dict[str, tuple[str, str]] = {
         "VCS-mini, a small set written for this demo; its figures are not the benchmark's",
         "VCS-mini, một bộ nhỏ viết riêng cho bản demo; số đo trên đó không phải số đo của benchmark",
     ),
-    "app.no_20m": (
-        "The trained model vcs-20m is not shipped yet; bm25 and minilm work without it.",
-        "Mô hình đã huấn luyện vcs-20m chưa được kèm theo; bm25 và minilm vẫn dùng được bình thường.",
-    ),
     "app.single": (
         "Single-user mode: labels are filed under “local”.",
         "Chế độ một người dùng: nhãn được ghi dưới tên “local”.",

@@ -1,0 +1,478 @@
+"""Build vcs-20m from a folder of Vietnamese data: the whole recipe, a stage at a time.
+
+    python training/build.py tokenizer --data DATA --work WORK
+    python training/build.py static    --data DATA --work WORK --dev DEV
+    python training/build.py encoder   --data DATA --work WORK --dev DEV
+    python training/build.py save      --work WORK --output MODEL
+    python training/build.py fuse      --model MODEL --dev DEV
+    python training/build.py speed     --model MODEL
+
+DATA holds `train_*.jsonl.xz`; DEV is a task source laid out like the hub, whose ViMedAQA validation split and MNLI-R
+groups are watched while training and never trained on. Every stage goes on where it was stopped.
+"""
+
+import argparse
+import dataclasses
+import json
+import random
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if __package__ in (None, ""):  # run as a script, from any directory
+    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import numpy as np
+
+from training.workplace import say
+from vcs_demo.errors import UserError, carried_out, quoted
+from vcs_demo.text import content_hash
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+    from training.batches import Batches, Kind
+    from training.pretrain import Judged, Settings, Tower
+
+WEIGHTS = {"news": 2, "qa": 1, "sections": 1, "medical": 2, "crops": 1, "newscrops": 1, "nli": 0.2}
+LISTED = (
+    "news",
+    "qa",
+    "sections",
+    "nli",
+)  # kinds whose queries were there before; the others are cut by the recipe
+PASSAGE_TOKENS = 160
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a stage; return 0, 1 after one clear line on standard error, 130 when it was stopped."""
+    options = parser().parse_args(arguments)
+    return carried_out(
+        lambda: options.run(options), "stopped; the same command goes on from the last checkpoint"
+    )
+
+
+def parser() -> argparse.ArgumentParser:
+    """Describe the command line."""
+    command = argparse.ArgumentParser(
+        prog="python training/build.py",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    stages = command.add_subparsers(required=True, metavar="STAGE")
+
+    def stage(name: str, run: object, text: str) -> argparse.ArgumentParser:
+        found = stages.add_parser(name, help=text, description=text)
+        found.add_argument("--work", type=Path, required=True, help="folder for everything that is made")
+        found.set_defaults(run=run)
+        if name != "save":
+            found.add_argument("--data", type=Path, required=True, help="folder of train_*.jsonl.xz")
+            found.add_argument("--seed", type=int, default=0)
+        return found
+
+    found = stage("tokenizer", tokenizer_stage, "train the tokenizer")
+    found.add_argument("--vocabulary", type=int, default=24_000)
+    found.add_argument("--kind", choices=("syllables", "compounds"), default="syllables")
+    for name, run, text, steps, batch, rate in (
+        (
+            "static",
+            static_stage,
+            "train the static table, at random and then among neighbours",
+            1200,
+            1024,
+            0.02,
+        ),
+        (
+            "encoder",
+            encoder_stage,
+            "train the transformer, which starts as the static table",
+            1000,
+            512,
+            1e-3,
+        ),
+    ):
+        found = stage(name, run, text)
+        found.add_argument("--dev", type=Path, help="task source to watch")
+        found.add_argument("--steps", type=int, default=steps)
+        found.add_argument("--batch-size", type=int, default=batch)
+        found.add_argument("--rate", type=float, default=rate, help="learning rate")
+        found.add_argument("--temperature", type=float, default=0.05, metavar="τ")
+        found.add_argument("--loss", choices=("infonce", "modified"), default="infonce")
+        found.add_argument("--directions", choices=("paper", "authors"), default="paper")
+        found.add_argument("--negatives", choices=("in-batch", "both"), default="both")
+        found.add_argument(
+            "--weights", default=" ".join(f"{k}={v}" for k, v in WEIGHTS.items()), help="of kinds"
+        )
+        found.add_argument("--rows", type=int, default=160_000, help="of a kind at most")
+        found.add_argument("--max-tokens", type=int, default=128)
+        found.add_argument(
+            "--judged-weight", type=float, default=0.0, help="of judged sentence pairs (CoSENT)"
+        )
+        found.add_argument(
+            "--neighbours", type=float, default=1.0, help="share of the batches drawn from neighbours"
+        )
+        found.add_argument("--every", type=int, default=100, help="steps between checkpoints")
+        found.add_argument("--run-name", default=name, help="folder in WORK")
+    stages.choices["static"].add_argument("--neighbour-steps", type=int, default=800)
+    stages.choices["static"].add_argument("--neighbour-rate", type=float, default=0.01)
+    stages.choices["encoder"].add_argument("--layers", type=int, default=3)
+    stages.choices["encoder"].add_argument("--heads", type=int, default=12)
+    stages.choices["encoder"].add_argument(
+        "--table", default="static", help="run of the static stage to start as"
+    )
+    for name, run, text in (
+        ("fuse", fuse_stage, "choose the weight of BM25 in the fusion with a saved model"),
+        ("speed", speed_stage, "time a saved model against MiniLM"),
+    ):
+        found = stages.add_parser(name, help=text, description=text)
+        found.add_argument("--model", type=Path, required=True, help="SentenceTransformer directory")
+        found.set_defaults(run=run)
+    stages.choices["fuse"].add_argument("--dev", required=True, help="task source with a validation split")
+    stages.choices["speed"].add_argument("--source", default="mini", help="task source of the passages")
+    stages.choices["speed"].add_argument("--split", default="test")
+    stages.choices["speed"].add_argument("--passages", type=int, default=300)
+    stages.choices["speed"].add_argument("--runs", type=int, default=5)
+    found = stage("save", save_stage, "write a run as a SentenceTransformer directory")
+    found.add_argument("--run-name", default="encoder")
+    found.add_argument("--output", type=Path, required=True)
+    return command
+
+
+def tokenizer_stage(options: argparse.Namespace) -> int:
+    """Train the tokenizer on the data's texts: medical text twice, a third of the news."""
+    from training import corpus
+    from training.tokenizer import compounds, wordpiece
+
+    texts = list(corpus.texts(options.data))
+    medical = [row["text"] for row in corpus.read(options.data, "train_text_other")]
+    texts = medical + [text for i, text in enumerate(texts) if i < 120_000 or i % 3 == 0]
+    say(f"training a tokenizer on {len(texts):,} texts …")
+    made = (compounds if options.kind == "compounds" else wordpiece)(texts, options.vocabulary)
+    options.work.mkdir(parents=True, exist_ok=True)
+    made.save(str(options.work / "tokenizer.json"))
+    say(f"{made.get_vocab_size():,} entries")
+    return 0
+
+
+def static_stage(options: argparse.Namespace) -> int:
+    """Train the static table."""
+    from training.pretrain import with_steps
+    from training.towers import StaticTable
+
+    tokenizer = _tokenizer(options.work)
+    kinds = _kinds(options, tokenizer)
+    tower = StaticTable(tokenizer.get_vocab_size(), options.seed)
+    settings = _settings(options)
+    folder = options.work / options.run_name
+    _train(options, tower, _batches(options, kinds, tokenizer), settings, folder / "random", tokenizer)
+    if options.neighbour_steps:
+        batches = _batches(options, kinds, tokenizer, _orders(options, kinds, tower, folder))
+        settings = dataclasses.replace(
+            with_steps(settings, options.neighbour_steps), rate=options.neighbour_rate
+        )
+        _train(options, tower, batches, settings, folder / "neighbours", tokenizer)
+    _keep(tower, folder)
+    return 0
+
+
+def encoder_stage(options: argparse.Namespace) -> int:
+    """Train the transformer from the static table."""
+    from training.towers import ContextEncoder, StaticTable
+
+    tokenizer = _tokenizer(options.work)
+    kinds = _kinds(options, tokenizer)
+    table = StaticTable(tokenizer.get_vocab_size())
+    _load(table, options.work / options.table)
+    orders = _orders(options, kinds, table, options.work / options.table)
+    tower = ContextEncoder(table.table.detach(), options.layers, options.heads, options.seed)
+    folder = options.work / options.run_name
+    _train(options, tower, _batches(options, kinds, tokenizer, orders), _settings(options), folder, tokenizer)
+    _keep(tower, folder, layers=options.layers, heads=options.heads)
+    return 0
+
+
+def save_stage(options: argparse.Namespace) -> int:
+    """Write the model in float16, with its prompts and the hashes of its training queries."""
+    import torch
+
+    from training.tokenizer import QUERY_PROMPT
+    from training.towers import ContextEncoder, StaticTable
+
+    if options.output.exists():
+        raise UserError(f"{quoted(options.output)} exists already; give another --output.")
+    tokenizer = _tokenizer(options.work)
+    folder = options.work / options.run_name
+    facts = json.loads(_existing(folder / "tower.json").read_text("utf-8"))
+    table = torch.zeros(tokenizer.get_vocab_size(), 384)
+    tower = ContextEncoder(table + 1, **facts) if facts else StaticTable(len(table))
+    _load(tower, folder)
+    model = tower.sentence_transformer(tokenizer)
+    model.prompts = {"query": QUERY_PROMPT, "document": ""}
+    model.half().save_pretrained(str(options.output), create_model_card=False)
+    _read_as_float32(options.output / "config.json")
+    hashes = sorted(_existing(options.work / "queries.txt").read_text("utf-8").split())
+    (options.output / "training_queries.txt").write_text("\n".join(hashes) + "\n", "utf-8")
+    say(f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M parameters in {options.output}")
+    return 0
+
+
+def _read_as_float32(config: Path) -> None:
+    """Say in the configuration that the float16 weights are to be used as float32: a CPU is slow in float16."""
+    if config.is_file():
+        text = json.loads(config.read_text("utf-8")) | {"dtype": "float32"}
+        config.write_text(json.dumps(text, indent=2) + "\n", "utf-8")
+
+
+def fuse_stage(options: argparse.Namespace) -> int:
+    """Choose how much BM25 weighs in the fusion with a model, on the validation split, and keep it beside the model."""
+    from vcs_demo.metrics import query_metrics
+    from vcs_demo.rankers import BM25Ranker, DenseRanker, standardised
+    from vcs_demo.tasks import load_task
+
+    task = load_task("vimedretrieve", options.dev, "validation")
+    ids, queries, passages = list(task.passages), list(task.queries), list(task.passages.values())
+    texts = list(task.queries.values())
+    say("scoring the validation split …")
+    dense, lexical = (
+        standardised(ranker.index(passages).score(texts))
+        for ranker in (DenseRanker(options.model.name, options.model), BM25Ranker())
+    )
+    relevant = [np.isin(ids, list(task.qrels[query])) for query in queries]
+    tried = {}
+    for weight in (round(0.05 * i, 2) for i in range(21)):
+        fused = (1 - weight) * dense + weight * lexical
+        rows = [query_metrics(row, mask) for row, mask in zip(fused, relevant, strict=True)]
+        figures = [
+            float(np.mean([row[measure] for row in rows])) for measure in ("accuracy@1", "accuracy@20")
+        ]
+        tried[weight] = figures
+        say(f"BM25 {weight:.2f}: accuracy@1 {figures[0]:.4f}, accuracy@20 {figures[1]:.4f}")
+    best = max(tried, key=lambda weight: sum(tried[weight]))
+    facts = {
+        "bm25_weight": best,
+        "chosen_on": f"vimedretrieve validation, {len(queries)} queries, accuracy@1 + @20",
+    }
+    (options.model / "fusion.json").write_text(json.dumps(facts, indent=1) + "\n", "utf-8")
+    say(f"BM25 weighs {best:.2f}")
+    return 0
+
+
+def speed_stage(options: argparse.Namespace) -> int:
+    """Encode the same passages by a model and by MiniLM, in turns, and say how many times as fast the model is."""
+    from vcs_demo.catalog import load_ranker
+    from vcs_demo.tasks import load_task
+
+    passages = list(load_task("vimedretrieve", options.source, options.split).passages.values())[
+        : options.passages
+    ]
+    seconds: dict[str, list[float]] = {}
+    rankers = [load_ranker(str(options.model)), load_ranker("minilm")]
+    for ranker in rankers:
+        begin = time.monotonic()
+        _ = ranker.model
+        say(f"{ranker.name}: loaded in {time.monotonic() - begin:.2f} s")
+        ranker.encode(passages[:32])
+    for _ in range(options.runs):
+        for ranker in rankers:
+            begin = time.monotonic()
+            ranker.encode(passages)
+            seconds.setdefault(ranker.name, []).append(time.monotonic() - begin)
+    for name, times in seconds.items():
+        say(f"{name}: {len(passages) / np.median(times):,.0f} passages a second (median of {options.runs})")
+    own, other = (seconds[ranker.name] for ranker in rankers)
+    ratios = np.array(other) / np.array(own)
+    say(f"{np.median(ratios):.2f} times as fast as minilm ({ratios.min():.2f} to {ratios.max():.2f})")
+    return 0
+
+
+def _existing(path: Path) -> Path:
+    if not path.is_file():
+        raise UserError(f"{quoted(path)} is not there; run the stage that makes it first (see --help).")
+    return path
+
+
+def _tokenizer(work: Path) -> "Tokenizer":
+    from tokenizers import Tokenizer
+
+    return Tokenizer.from_file(str(_existing(work / "tokenizer.json")))
+
+
+def _kinds(options: argparse.Namespace, tokenizer: "Tokenizer") -> "dict[str, Kind]":
+    """Return the tokenised pairs, made at the first call (two minutes) and kept in the working folder."""
+    from training import corpus
+    from training.batches import Kind, Ragged
+
+    folder = options.work / "pairs"
+    mark = {"seed": options.seed, "rows": options.rows, "vocabulary": tokenizer.get_vocab_size()}
+    done = folder / "done.json"
+    if not done.is_file() or json.loads(done.read_text("utf-8")) != mark:
+        folder.mkdir(parents=True, exist_ok=True)
+        say("making pairs …")
+        queries: set[str] = set()
+        for name, rows in corpus.pairs(options.data, options.seed).items():
+            if len(rows) > options.rows:
+                rows = random.Random(options.seed).sample(rows, options.rows)
+            if name in LISTED:
+                queries |= {content_hash(row.query)[:16] for row in rows}
+            kind = Kind.of(rows, tokenizer, PASSAGE_TOKENS)
+            np.savez(
+                folder / f"{name}.npz",
+                **{"flat": kind.texts.flat, "ends": kind.texts.ends, "query": kind.query},
+                **{"passage": kind.passage, "negative": kind.negative},
+            )
+            say(f"{name}: {len(rows):,} pairs, {len(kind.texts.flat) / 1e6:.1f} M tokens")
+        queries |= {content_hash(premise)[:16] for premise, _, _ in corpus.judged(options.data)}
+        (options.work / "queries.txt").write_text("\n".join(sorted(queries)), "utf-8")
+        for stale in options.work.glob("*/order-*.npy"):
+            stale.unlink()
+        done.write_text(json.dumps(mark), "utf-8")
+    kinds = {}
+    for path in sorted(folder.glob("*.npz")):
+        with np.load(path) as kept:
+            rows = (kept["query"], kept["passage"], kept["negative"])
+            kinds[path.stem] = Kind(Ragged(kept["flat"], kept["ends"]), *rows)
+    return kinds
+
+
+def _batches(
+    options: argparse.Namespace,
+    kinds: "dict[str, Kind]",
+    tokenizer: "Tokenizer",
+    orders: dict[str, np.ndarray] | None = None,
+) -> "Batches":
+    from training.batches import Batches
+    from training.tokenizer import QUERY
+
+    try:
+        weights = {k: float(v) for k, _, v in (part.partition("=") for part in options.weights.split())}
+    except ValueError:
+        raise UserError(f"--weights is {quoted(options.weights)}; give kinds as 'news=2 qa=1'.") from None
+    if unknown := weights.keys() - kinds.keys():
+        raise UserError(
+            f"--weights names {', '.join(sorted(unknown))}; the kinds here are {', '.join(kinds)}."
+        )
+    return Batches(
+        kinds,
+        weights,
+        size=options.batch_size,
+        seed=options.seed + (0 if orders is None else 1),
+        query_token=tokenizer.token_to_id(QUERY),
+        longest=options.max_tokens,
+        orders=orders,
+        neighbours=options.neighbours,
+    )
+
+
+def _orders(
+    options: argparse.Namespace, kinds: "dict[str, Kind]", tower: "Tower", folder: Path
+) -> dict[str, np.ndarray]:
+    """Return each kind's rows in the order of their passages' neighbourhoods under the table, kept in its folder."""
+    import torch
+
+    from training.batches import neighbourhoods
+
+    orders = {}
+    for name, kind in kinds.items():
+        path = folder / f"order-{name}.npy"
+        if not path.is_file():
+            begin = time.monotonic()
+            with torch.no_grad():
+                vectors = torch.nn.functional.normalize(
+                    tower([kind.texts[i] for i in kind.passage]), dim=-1
+                ).numpy()
+            np.save(path, neighbourhoods(vectors, options.seed))
+            say(f"{name}: neighbours found in {time.monotonic() - begin:.0f} s")
+        orders[name] = np.load(path)
+    return orders
+
+
+def _settings(options: argparse.Namespace) -> "Settings":
+    from training.pretrain import Settings
+
+    return Settings(
+        steps=options.steps, rate=options.rate, every=options.every, judged_weight=options.judged_weight
+    )
+
+
+def _train(
+    options: argparse.Namespace,
+    tower: "Tower",
+    batches: "Batches",
+    settings: "Settings",
+    folder: Path,
+    tokenizer: "Tokenizer",
+) -> None:
+    from training.losses import ContextSearchLoss
+    from training.pretrain import train
+
+    loss = ContextSearchLoss(
+        None,
+        weight=options.loss,
+        temperature=options.temperature,
+        directions=options.directions,
+        negatives=options.negatives,
+    )
+    train(
+        tower,
+        batches,
+        loss,
+        settings,
+        folder,
+        _judged(options, tokenizer),
+        _watch(options, tokenizer, folder),
+    )
+
+
+def _judged(options: argparse.Namespace, tokenizer: "Tokenizer") -> "Judged | None":
+    from training import corpus
+    from training.batches import tokenised
+    from training.pretrain import Judged
+    from training.tokenizer import QUERY
+
+    rows = corpus.judged(options.data) if options.judged_weight else []
+    if not rows:
+        return None
+    first = tokenised(tokenizer, [f"{QUERY} {row[0]}" for row in rows], options.max_tokens)
+    second = tokenised(tokenizer, [row[1] for row in rows], options.max_tokens)
+    return Judged(list(first), list(second), np.array([row[2] for row in rows]))
+
+
+def _watch(
+    options: argparse.Namespace, tokenizer: "Tokenizer", folder: Path
+) -> "Callable[[int, Tower], None]":
+    if options.dev is None:
+        return lambda step, tower: None
+    from training.watching import dev_figures
+
+    def watch(step: int, tower: "Tower") -> None:
+        figures = dev_figures(tower, tokenizer, str(options.dev))
+        say(
+            f"dev at step {step}: "
+            + "  ".join(
+                f"{name} {mean:.4f} [{low:.4f}, {high:.4f}]" for name, (mean, low, high) in figures.items()
+            )
+        )
+        with (folder / "dev.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"step": step, **figures}) + "\n")
+
+    return watch
+
+
+def _keep(tower: "Tower", folder: Path, **facts: int) -> None:
+    import torch
+
+    torch.save(tower.state_dict(), folder / "tower.pt")
+    (folder / "tower.json").write_text(json.dumps(facts), "utf-8")
+
+
+def _load(tower: "Tower", folder: Path) -> None:
+    import torch
+
+    tower.load_state_dict(torch.load(_existing(folder / "tower.pt"), weights_only=True))
+    tower.after_step()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
