@@ -106,7 +106,10 @@ class ContextEncoder(nn.Module):
         size = table.shape[1]
         table = table / table.norm(dim=1).quantile(0.999) * 0.9
         table = table * (0.98 / table.norm(dim=1, keepdim=True)).clamp(max=1)
-        main = torch.linalg.svd(table - table.mean(dim=0), full_matrices=False)[2][: size - 2]
+        centred = table - table.mean(dim=0)
+        main = torch.linalg.eigh(centred.T @ centred)[1].T.flip(0)[
+            : size - 2
+        ]  # by variance, the largest first
         frame = torch.randn(size, size)
         frame[:, 0] = 1  # the mean of a vector's entries, which layer normalisation removes
         frame = torch.linalg.qr(frame)[0]
