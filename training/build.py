@@ -158,7 +158,6 @@ def tokenizer_stage(options: argparse.Namespace) -> int:
 
 def static_stage(options: argparse.Namespace) -> int:
     """Train the static table."""
-    from training.pretrain import with_steps
     from training.towers import StaticTable
 
     tokenizer = _tokenizer(options.work)
@@ -169,9 +168,7 @@ def static_stage(options: argparse.Namespace) -> int:
     _train(options, tower, _batches(options, kinds, tokenizer), settings, folder / "random", tokenizer)
     if options.neighbour_steps:
         batches = _batches(options, kinds, tokenizer, _orders(options, kinds, tower, folder))
-        settings = dataclasses.replace(
-            with_steps(settings, options.neighbour_steps), rate=options.neighbour_rate
-        )
+        settings = dataclasses.replace(settings, steps=options.neighbour_steps, rate=options.neighbour_rate)
         _train(options, tower, batches, settings, folder / "neighbours", tokenizer)
     _keep(tower, folder)
     return 0

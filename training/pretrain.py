@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -124,8 +124,3 @@ def _judged_loss(tower: Tower, judged: Judged, size: int, step: int) -> Tensor:
     cosine, score = (first * second).sum(dim=1) * 20, torch.from_numpy(judged.score[rows])
     gaps = (cosine[None, :] - cosine[:, None])[score[:, None] > score[None, :]]  # cos_j − cos_i
     return torch.logsumexp(torch.cat([gaps.new_zeros(1), gaps]), dim=0)
-
-
-def with_steps(settings: Settings, steps: int) -> Settings:
-    """Return the settings with another number of steps."""
-    return replace(settings, steps=steps)
