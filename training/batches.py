@@ -70,12 +70,16 @@ class Kind:
 
 @dataclass(frozen=True)
 class Batch:
-    """Token ids of one batch: `passages[i]` answers `queries[i]`; `negatives` answer none of them."""
+    """Token ids of one batch: `passages[i]` answers `queries[i]`; `negatives` answer none of them.
+
+    `numbers` are the texts' numbers within the kind, int64 of shape (n, 2): of each query and its passage.
+    """
 
     kind: str
     queries: Tokens
     passages: Tokens
     negatives: Tokens
+    numbers: np.ndarray
 
 
 class Batches:
@@ -125,6 +129,7 @@ class Batches:
             [np.append(self._query, kind.texts[i])[: self._longest] for i in kind.query[rows]],
             [kind.texts[i][: self._longest] for i in kind.passage[rows]],
             [kind.texts[i][: self._longest] for i in sorted(negatives)],
+            np.stack([kind.query[rows], kind.passage[rows]], axis=1),
         )
 
     def _candidates(self, name: str, rng: np.random.Generator) -> np.ndarray:

@@ -113,12 +113,15 @@ def parser() -> argparse.ArgumentParser:
         found.add_argument(
             "--neighbours", type=float, default=1.0, help="share of the batches drawn from neighbours"
         )
+        found.add_argument(
+            "--memory", type=int, default=0, help="earlier batches of a kind kept as negatives"
+        )
         found.add_argument("--every", type=int, default=100, help="steps between checkpoints")
         found.add_argument("--run-name", default=name, help="folder in WORK")
     stages.choices["static"].add_argument("--neighbour-steps", type=int, default=800)
     stages.choices["static"].add_argument("--neighbour-rate", type=float, default=0.01)
     stages.choices["encoder"].add_argument("--layers", type=int, default=3)
-    stages.choices["encoder"].add_argument("--heads", type=int, default=12)
+    stages.choices["encoder"].add_argument("--heads", type=int, default=4)
     stages.choices["encoder"].add_argument(
         "--table", default="static", help="run of the static stage to start as"
     )
@@ -182,7 +185,7 @@ def encoder_stage(options: argparse.Namespace) -> int:
     kinds = _kinds(options, tokenizer)
     table = StaticTable(tokenizer.get_vocab_size())
     _load(table, options.work / options.table)
-    orders = _orders(options, kinds, table, options.work / options.table)
+    orders = _orders(options, kinds, table, options.work / options.table) if options.neighbours else None
     tower = ContextEncoder(table.table.detach(), options.layers, options.heads, options.seed)
     folder = options.work / options.run_name
     _train(options, tower, _batches(options, kinds, tokenizer, orders), _settings(options), folder, tokenizer)
@@ -389,7 +392,11 @@ def _settings(options: argparse.Namespace) -> "Settings":
     from training.pretrain import Settings
 
     return Settings(
-        steps=options.steps, rate=options.rate, every=options.every, judged_weight=options.judged_weight
+        steps=options.steps,
+        rate=options.rate,
+        every=options.every,
+        judged_weight=options.judged_weight,
+        memory=options.memory,
     )
 
 

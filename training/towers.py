@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 DIMENSIONS = 384
 MAX_TOKENS = 224
+PLACES = 16  # directions that positions have of their own at the encoder's start
 
 
 class StaticTable(nn.Module):
@@ -62,8 +63,9 @@ class ContextEncoder(nn.Module):
 
     BERT normalises every token's vector, so it cannot hold a table whose vectors differ in length, which is where a
     table keeps how much a token matters. Here each vector is completed to one length along a direction of its own, and
-    the projection after pooling drops that direction; the layers' output matrices start at zero. So before its first
-    step the encoder gives the table's vectors, up to rounding and positions.
+    positions have a few directions of theirs; the projection after pooling drops them all, and the layers' output
+    matrices start at zero. So before its first step the encoder gives the table's vectors, up to rounding and the
+    table's weakest directions.
 
     The optimizer works on float32 weights; forward and backward run on a bfloat16 copy, which on a CPU with AVX-512
     BF16 is about four times as fast.
@@ -75,9 +77,9 @@ class ContextEncoder(nn.Module):
         seed: of the layers' first weights.
     """
 
-    MICROBATCH = 8192  # padded tokens of one forward pass
+    MICROBATCH = 2048  # padded tokens of one forward pass
 
-    def __init__(self, table: Tensor, layers: int, heads: int = 12, seed: int = 0) -> None:
+    def __init__(self, table: Tensor, layers: int, heads: int = 4, seed: int = 0) -> None:
         from transformers import BertConfig, BertModel
 
         super().__init__()
@@ -107,24 +109,19 @@ class ContextEncoder(nn.Module):
         table = table / table.norm(dim=1).quantile(0.999) * 0.9
         table = table * (0.98 / table.norm(dim=1, keepdim=True)).clamp(max=1)
         centred = table - table.mean(dim=0)
-        main = torch.linalg.eigh(centred.T @ centred)[1].T.flip(0)[
-            : size - 2
-        ]  # by variance, the largest first
         frame = torch.randn(size, size)
         frame[:, 0] = 1  # the mean of a vector's entries, which layer normalisation removes
         frame = torch.linalg.qr(frame)[0]
-        spare, basis = frame[:, 1], frame[:, 2:]
-        vectors = table @ main.T @ basis.T  # (vocabulary, 384), without the table's two weakest directions
+        spare, places, basis = frame[:, 1], frame[:, 2 : 2 + PLACES], frame[:, 2 + PLACES :]
+        main = torch.linalg.eigh(centred.T @ centred)[1].T.flip(0)[: basis.shape[1]]  # by variance
+        vectors = table @ main.T @ basis.T  # (vocabulary, 384), without the table's weakest directions
         missing = (1 - vectors.square().sum(dim=1)).clamp(min=1e-4).sqrt()
         embeddings = self.bert.embeddings
         embeddings.word_embeddings.weight.copy_((vectors + missing[:, None] * spare) * math.sqrt(size))
-        waves = torch.zeros(MAX_TOKENS, size)
-        angles = torch.arange(MAX_TOKENS)[:, None] / 10_000 ** (torch.arange(0, size, 2) / size)
-        waves[:, 0::2], waves[:, 1::2] = angles.sin(), angles.cos()
         self.project.weight.copy_(basis @ basis.T)
-        embeddings.position_embeddings.weight.copy_(
-            0.1 * (waves - waves.mean(dim=1, keepdim=True)) @ self.project.weight
-        )
+        angles = torch.arange(MAX_TOKENS)[:, None] / 100 ** (torch.arange(0, PLACES, 2) / PLACES)
+        waves = torch.cat([angles.sin(), angles.cos()], dim=1)  # (224, PLACES), of one length
+        embeddings.position_embeddings.weight.copy_(waves @ places.T * 0.3 * math.sqrt(size * 2 / PLACES))
         embeddings.token_type_embeddings.weight.zero_()
         for layer in self.bert.encoder.layer:
             for part in (layer.attention.output, layer.output):

@@ -11,10 +11,10 @@ import torch
 from tokenizers import Tokenizer
 
 from training import build, corpus
-from training.batches import Batches, Kind, neighbourhoods
+from training.batches import Batch, Batches, Kind, neighbourhoods
 from training.corpus import Pair
 from training.losses import ContextSearchLoss
-from training.pretrain import Judged, Settings, train
+from training.pretrain import Judged, Memory, Settings, train
 from training.tokenizer import QUERY, UNKNOWN, compounds, wordpiece
 from training.towers import ContextEncoder, StaticTable
 from vcs_demo.errors import UserError
@@ -184,6 +184,20 @@ def test_no_text_is_twice_in_a_batch_and_a_positive_is_no_negative():
         assert [tuple(ids) for ids in again.passages] == texts
 
 
+def test_passages_of_earlier_batches_are_negatives_unless_they_share_a_text():
+    memory = Memory(2)
+
+    def batch(name, *numbers):
+        return Batch(name, [], [], [], np.array(numbers))
+
+    for start in (0, 4, 8):
+        memory.add(batch("k", (start, start + 1), (start + 2, start + 3)), torch.full((2, 3), float(start)))
+    assert [len(part) for part in memory.negatives(batch("k", (20, 21)))] == [2, 2]  # the first batch is gone
+    shared = memory.negatives(batch("k", (20, 9), (6, 22)))  # 9: a kept passage; 6: a kept passage's query
+    assert [part[:, 0].tolist() for part in shared] == [[4.0], [8.0]]
+    assert memory.negatives(batch("other", (20, 21))) == []
+
+
 def test_neighbours_stand_together():
     rng = np.random.default_rng(0)
     centres = rng.normal(size=(8, 16)) * 10
@@ -199,13 +213,13 @@ def test_the_encoder_starts_as_its_table():
     static, encoder = StaticTable(300), ContextEncoder(table, layers=2)
     static.table.data.copy_(table)
     rng = np.random.default_rng(0)
-    ids = rng.integers(300, size=12).astype(np.int32)
-    texts = [ids[:4], ids[2:8], ids, ids[6:]]
+    ids = rng.integers(300, size=400).astype(np.int32)
+    texts = [ids[start : start + length] for length in (4, 30, 120) for start in (0, 2, 20, 90, 200)]
     with torch.no_grad():  # the axes are turned, so what must stay is how texts relate to one another
         one, two = (torch.nn.functional.normalize(tower(texts), dim=-1) for tower in (static, encoder))
         alone = encoder(texts[:1])
         together = encoder(texts)[:1]
-    torch.testing.assert_close(two @ two.T, one @ one.T, atol=0.15, rtol=0)
+    torch.testing.assert_close(two @ two.T, one @ one.T, atol=0.02, rtol=0)
     torch.testing.assert_close(alone, together, atol=0.02, rtol=0.02)
 
 
