@@ -3,6 +3,7 @@
     python training/build.py tokenizer --data DATA --work WORK
     python training/build.py static    --data DATA --work WORK --dev DEV
     python training/build.py encoder   --data DATA --work WORK --dev DEV
+    python training/build.py compare   --dev DEV WORK/static WORK/encoder
     python training/build.py save      --work WORK --output MODEL
     python training/build.py fuse      --model MODEL --dev DEV
     python training/build.py speed     --model MODEL
@@ -137,6 +138,12 @@ def parser() -> argparse.ArgumentParser:
     stages.choices["speed"].add_argument("--split", default="test")
     stages.choices["speed"].add_argument("--passages", type=int, default=300)
     stages.choices["speed"].add_argument("--runs", type=int, default=5)
+    found = stages.add_parser("compare", help="table of runs, each against the first, on the dev tasks")
+    found.add_argument(
+        "runs", type=Path, nargs="+", metavar="RUN", help="WORK/run-name; the first is compared with"
+    )
+    found.add_argument("--dev", required=True, help="task source to compare on")
+    found.set_defaults(run=compare_stage)
     found = stage("save", save_stage, "write a run as a SentenceTransformer directory")
     found.add_argument("--run-name", default="encoder")
     found.add_argument("--output", type=Path, required=True)
@@ -195,20 +202,12 @@ def encoder_stage(options: argparse.Namespace) -> int:
 
 def save_stage(options: argparse.Namespace) -> int:
     """Write the model in float16, with its prompts and the hashes of its training queries."""
-    import torch
-
     from training.tokenizer import QUERY_PROMPT
-    from training.towers import ContextEncoder, StaticTable
 
     if options.output.exists():
         raise UserError(f"{quoted(options.output)} exists already; give another --output.")
     tokenizer = _tokenizer(options.work)
-    folder = options.work / options.run_name
-    facts = json.loads(_existing(folder / "tower.json").read_text("utf-8"))
-    table = torch.zeros(tokenizer.get_vocab_size(), 384)
-    tower = ContextEncoder(table + 1, **facts) if facts else StaticTable(len(table))
-    _load(tower, folder)
-    model = tower.sentence_transformer(tokenizer)
+    model = _tower(options.work / options.run_name, tokenizer).sentence_transformer(tokenizer)
     model.prompts = {"query": QUERY_PROMPT, "document": ""}
     model.half().save_pretrained(str(options.output), create_model_card=False)
     _read_as_float32(options.output / "config.json")
@@ -223,6 +222,28 @@ def _read_as_float32(config: Path) -> None:
     if config.is_file():
         text = json.loads(config.read_text("utf-8")) | {"dtype": "float32"}
         config.write_text(json.dumps(text, indent=2) + "\n", "utf-8")
+
+
+def compare_stage(options: argparse.Namespace) -> int:
+    """Print runs as rows of a Markdown table: mean, 95 % interval, and the paired difference from the first run."""
+    from training.watching import dev_values
+    from vcs_demo.metrics import bootstrap_interval, paired_difference
+
+    first: dict[str, list[float]] = {}
+    for path in options.runs:
+        tokenizer = _tokenizer(path.parent)
+        values = dev_values(_tower(path, tokenizer), tokenizer, options.dev)
+        if not first:
+            first = values
+            print("| run | " + " | ".join(values) + " |\n|" + "---|" * (1 + len(values)))
+        cells = [path.name]
+        for measure, own in values.items():
+            cell = "{:.3f} [{:.3f}, {:.3f}]".format(np.mean(own), *bootstrap_interval(own))
+            if path != options.runs[0]:
+                cell += "; {:+.3f} [{:+.3f}, {:+.3f}]".format(*paired_difference(own, first[measure]))
+            cells.append(cell)
+        print("| " + " | ".join(cells) + " |", flush=True)
+    return 0
 
 
 def fuse_stage(options: argparse.Namespace) -> int:
@@ -469,6 +490,19 @@ def _keep(tower: "Tower", folder: Path, **facts: int) -> None:
 
     torch.save(tower.state_dict(), folder / "tower.pt")
     (folder / "tower.json").write_text(json.dumps(facts), "utf-8")
+
+
+def _tower(folder: Path, tokenizer: "Tokenizer") -> "Tower":
+    """Return a trained run."""
+    import torch
+
+    from training.towers import ContextEncoder, StaticTable
+
+    facts = json.loads(_existing(folder / "tower.json").read_text("utf-8"))
+    table = torch.ones(tokenizer.get_vocab_size(), 384)
+    tower = ContextEncoder(table, **facts) if facts else StaticTable(len(table))
+    _load(tower, folder)
+    return tower
 
 
 def _load(tower: "Tower", folder: Path) -> None:

@@ -9,6 +9,7 @@ import torch
 from training.batches import tokenised
 from training.tokenizer import QUERY
 from training.towers import MAX_TOKENS, ContextEncoder, StaticTable
+from vcs_demo.metrics import bootstrap_interval
 from vcs_demo.rankers import PassageIndex, Progress, Ranker
 from vcs_demo.runs import evaluate
 from vcs_demo.tasks import load_task
@@ -58,16 +59,24 @@ class _Index(PassageIndex):
         return self._ranker.vectors([f"{QUERY} {query}" for query in queries]) @ self._vectors.T
 
 
-def dev_figures(
+def dev_values(
     tower: StaticTable | ContextEncoder, tokenizer: "Tokenizer", source: str
 ) -> dict[str, list[float]]:
-    """Return the watched measures on ViMedAQA's validation split and the MNLI-R groups: each mean with its interval."""
-    figures = {}
+    """Return each watched measure's values by query, on ViMedAQA's validation split and the MNLI-R groups."""
+    values = {}
     for (name, split), measures in WATCHED.items():
         task, ranker = load_task(name, source, split), TowerRanker(tower, tokenizer)
         ranker.prepare([*task.passages.values(), *(f"{QUERY} {query}" for query in task.queries.values())])
         run = evaluate(task, ranker)
-        figures |= {
-            f"{name} {m}": [round(x, 4) for x in (run.metrics[m], *run.intervals[m])] for m in measures
-        }
-    return figures
+        values |= {f"{name} {measure}": list(run.per_query[measure].values()) for measure in measures}
+    return values
+
+
+def dev_figures(
+    tower: StaticTable | ContextEncoder, tokenizer: "Tokenizer", source: str
+) -> dict[str, list[float]]:
+    """Return each watched measure's mean with its 95 % interval."""
+    return {
+        measure: [round(float(x), 4) for x in (np.mean(values), *bootstrap_interval(values))]
+        for measure, values in dev_values(tower, tokenizer, source).items()
+    }

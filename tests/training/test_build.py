@@ -10,7 +10,7 @@ import pytest
 import torch
 from tokenizers import Tokenizer
 
-from training import build, corpus
+from training import build, corpus, watching
 from training.batches import Batch, Batches, Kind, neighbourhoods
 from training.corpus import Pair
 from training.losses import ContextSearchLoss
@@ -88,6 +88,17 @@ def test_the_stages_make_a_model_that_the_app_loads_and_evaluates(work, tmp_path
         evaluate(load_task("vimedretrieve", "mini", "train"), ranker)
     assert build.main(["save", "--work", str(work), "--output", str(tmp_path / "m")]) == 1
     assert "exists already" in capsys.readouterr().err
+
+
+def test_runs_are_compared_query_by_query_with_the_first(work, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(watching, "WATCHED", {("vimedretrieve", "test"): ("accuracy@1",)})
+    assert build.main(["compare", "--dev", "mini", str(work / "static"), str(work / "encoder")]) == 0
+    head, _, static, encoder = capsys.readouterr().out.splitlines()
+    assert head == "| run | vimedretrieve accuracy@1 |"
+    mean = {row.split(" | ")[0]: float(row.split(" | ")[1].split()[0]) for row in (static, encoder)}
+    difference = float(encoder.split("; ")[1].split()[0])
+    assert difference == pytest.approx(mean["| encoder"] - mean["| static"], abs=0.0011)
+    assert ";" not in static and encoder.count("[") == 2
 
 
 def test_the_weight_of_bm25_is_chosen_and_kept_beside_the_model(work, tmp_path, capsys):
