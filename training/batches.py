@@ -96,7 +96,7 @@ class Batches:
         neighbours: share of the batches that consist of runs of `GROUP` neighbours, which makes their negatives hard.
     """
 
-    GROUP = 16
+    GROUP = 64
 
     def __init__(
         self,

@@ -99,6 +99,7 @@ def parser() -> argparse.ArgumentParser:
         found.add_argument("--steps", type=int, default=steps)
         found.add_argument("--batch-size", type=int, default=batch)
         found.add_argument("--rate", type=float, default=rate, help="learning rate")
+        found.add_argument("--warmup", type=int, default=20, help="steps over which the rate rises")
         found.add_argument("--temperature", type=float, default=0.05, metavar="τ")
         found.add_argument("--loss", choices=("infonce", "modified"), default="infonce")
         found.add_argument("--directions", choices=("paper", "authors"), default="paper")
@@ -415,6 +416,7 @@ def _settings(options: argparse.Namespace) -> "Settings":
     return Settings(
         steps=options.steps,
         rate=options.rate,
+        warmup=options.warmup,
         every=options.every,
         judged_weight=options.judged_weight,
         memory=options.memory,

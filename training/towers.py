@@ -153,10 +153,8 @@ class ContextEncoder(nn.Module):
         return (states.float() * mask[:, :, None]).sum(dim=1) / mask.sum(dim=1, keepdim=True).clamp(min=1)
 
     def groups(self, rate: float) -> list[dict]:
-        """Return the optimizer's parameter groups: token vectors learn twice as fast as layers."""
-        table = self.bert.embeddings.word_embeddings.weight
-        rest = [p for p in self.parameters() if p is not table]
-        return [{"params": [table], "lr": 2 * rate}, {"params": rest, "lr": rate}]
+        """Return the optimizer's parameter groups."""
+        return [{"params": list(self.parameters()), "lr": rate}]
 
     def before_step(self) -> None:
         """Take the gradients from the bfloat16 copy."""

@@ -4,12 +4,24 @@ import argparse
 import json
 import os
 import sys
+from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vcs_demo.errors import UserError, carried_out
 from vcs_demo.rankers import Progress
-from vcs_demo.runs import Run, evaluate_kept
-from vcs_demo.tasks import MAIN_TASKS, RETRIEVAL_SPLITS, TASK_NAMES, load_task
+from vcs_demo.runs import Run, evaluate_kept, write_trec
+from vcs_demo.tasks import (
+    MAIN_TASKS,
+    RETRIEVAL_SPLITS,
+    TASK_NAMES,
+    judged_passages,
+    load_task,
+    subset_queries,
+)
+
+if TYPE_CHECKING:
+    from vcs_demo.comparison import Comparison
 
 _SHOWN = ("accuracy@1", "accuracy@10", "accuracy@20", "map", "mrr@10", "ndcg@10")
 
@@ -30,11 +42,33 @@ def _parser() -> argparse.ArgumentParser:
         epilog="Example: python -m vcs_demo evaluate --source mini --task vimedretrieve --ranker bm25 "
         "--ranker minilm --ranker bm25+minilm --json results.json",
     )
-    command.add_argument(
-        "--source", default=os.environ.get("VCS_SOURCE") or "mini", help="mini, hub or a folder"
-    )
+    _common(command)
     command.add_argument(
         "--task", action="append", help=f"one of {', '.join(TASK_NAMES)}; repeatable; default: the four tasks"
+    )
+    command.add_argument("--trec", type=Path, metavar="DIR", help="write TREC run files and qrels there")
+    command.set_defaults(run=_evaluate)
+    command = commands.add_parser(
+        "compare",
+        help="is one ranker better than another, by how much, and where",
+        description="Compare rankers on one task, query by query: paired bootstrap intervals, paired t-tests with "
+        "Holm's correction, groups that cannot be told apart, subsets, overlap of the rankings.",
+        epilog="Example: python -m vcs_demo compare --task vimedretrieve --measure accuracy@1 --ranker bm25 "
+        "--ranker vcs-20m --ranker bm25+vcs-20m",
+    )
+    _common(command)
+    command.add_argument("--task", default=MAIN_TASKS[0], help=f"one of {', '.join(TASK_NAMES)}")
+    command.add_argument("--measure", help="default: the task's main measure")
+    command.add_argument(
+        "--show", type=int, default=0, metavar="N", help="also the N queries that the best two differ most on"
+    )
+    command.set_defaults(run=_compare)
+    return parser
+
+
+def _common(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--source", default=os.environ.get("VCS_SOURCE") or "mini", help="mini, hub or a folder"
     )
     command.add_argument(
         "--ranker", action="append", required=True, help="name, directory or a+b; repeatable"
@@ -42,20 +76,18 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--split", default="test", help=f"one of {', '.join(RETRIEVAL_SPLITS)} (default: test)"
     )
-    command.add_argument("--json", type=Path, metavar="OUT", help="write a list of results to this file")
-    command.set_defaults(run=_evaluate)
-    return parser
+    command.add_argument("--json", type=Path, metavar="OUT", help="write the results to this file")
 
 
 def _evaluate(options: argparse.Namespace) -> int:
     from vcs_demo.catalog import load_ranker
 
-    if options.json and (options.json.is_dir() or not options.json.parent.is_dir()):
-        raise UserError(f"{options.json} cannot be written: it is a folder, or its folder does not exist.")
+    _writable(options.json)
     rankers = [load_ranker(name) for name in options.ranker]
     names = options.task or (MAIN_TASKS if options.split == "test" else MAIN_TASKS[:1])
+    tasks = {name: load_task(name, options.source, options.split) for name in names}
     runs = []
-    for name, task in [(name, load_task(name, options.source, options.split)) for name in names]:
+    for name, task in tasks.items():
         notes = ", ".join(f"{value} {key.replace('_', ' ')}" for key, value in task.notes.items())
         sys.stderr.write(f"{name}: {len(task.queries)} queries, {len(task.passages)} passages ({notes})\n")
         for ranker in rankers:
@@ -63,10 +95,105 @@ def _evaluate(options: argparse.Namespace) -> int:
             if sys.stderr.isatty():
                 sys.stderr.write("\r\033[K")
     print(_table(runs))
-    if options.json:
-        text = json.dumps([run.as_json() for run in runs], ensure_ascii=False, indent=1)
-        options.json.write_text(text + "\n", "utf-8")
+    if options.trec:
+        for run in runs:
+            write_trec(options.trec, run, tasks[run.task])
+    _write_json(options.json, [run.as_json() for run in runs])
     return 0
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from vcs_demo.catalog import load_ranker
+    from vcs_demo.comparison import compare, where
+    from vcs_demo.leaderboard import main_measure
+
+    _writable(options.json)
+    rankers = [load_ranker(name) for name in options.ranker]
+    task, measure = (
+        load_task(options.task, options.source, options.split),
+        options.measure or main_measure(options.task),
+    )
+    runs = [evaluate_kept(task, ranker, progress=_bar(ranker.name)) for ranker in rankers]
+    if sys.stderr.isatty():
+        sys.stderr.write("\r\033[K")
+    whole = compare(runs, measure, judged_passages(task))
+    parts = {}
+    if options.task == MAIN_TASKS[0]:
+        for name, queries in subset_queries(options.source, options.split).items():
+            if queries & _common_queries(runs, measure):
+                parts[name] = compare(runs, measure, judged_passages(task), queries)
+    print(_compared(whole))
+    if parts:
+        print("\n" + _subsets_table(whole, parts))
+    if options.show:
+        by_name = {run.ranker: run for run in runs}
+        first, second = (by_name[standing.ranker] for standing in whole.standings[:2])
+        print(f"\n| {first.ranker} | {second.ranker} | query |\n|---|---|---|")
+        for query, a, b in where(first, second, measure, options.show):
+            print(f"| {a:.2f} | {b:.2f} | {' '.join(task.queries[query].split())[:200]} |")
+    _write_json(options.json, {"all": asdict(whole)} | {name: asdict(part) for name, part in parts.items()})
+    return 0
+
+
+def _common_queries(runs: list[Run], measure: str) -> frozenset[str]:
+    """Return the queries that every run was measured on."""
+    return frozenset.intersection(*(frozenset(run.per_query[measure]) for run in runs))
+
+
+def _compared(found: "Comparison") -> str:
+    lines = [
+        f"{found.task} ({found.source}, {found.split}), {found.queries} queries"
+        + (f", {found.left_out} left out: not every ranker was measured on them" if found.left_out else ""),
+        "",
+        f"| ranker | {found.measure} | group | unjudged@10 |",
+        "|---|---|---|---|",
+    ]
+    for row in found.standings:
+        lines.append(
+            f"| {row.ranker} | {row.mean:.3f} [{row.interval[0]:.3f}, {row.interval[1]:.3f}] "
+            f"| {row.groups} | {row.unjudged:.2f} |"
+        )
+    return "\n".join([*lines, "", _pairs_table(found), "", _HOW])
+
+
+_HOW = (
+    "Differences are the first minus the second, with 95 % paired bootstrap intervals; p: paired t-test, corrected "
+    "by Holm for the number of pairs. Rankers that share a group letter cannot be told apart (p ≥ .05)."
+)
+
+
+def _pairs_table(found: "Comparison") -> str:
+    lines = [
+        "| first | second | difference | p | better / equal / worse | Jaccard@10 | RBO |",
+        "|" + "---|" * 7,
+    ]
+    for pair in found.pairs:
+        lines.append(
+            f"| {pair.first} | {pair.second} | {pair.difference:+.3f} "
+            f"[{pair.interval[0]:+.3f}, {pair.interval[1]:+.3f}] | {pair.p:.4f} "
+            f"| {pair.wins} / {pair.ties} / {pair.losses} | {pair.jaccard:.2f} | {pair.rbo:.2f} |"
+        )
+    return "\n".join(lines)
+
+
+def _subsets_table(whole: "Comparison", parts: dict[str, "Comparison"]) -> str:
+    heads = [f"{name} ({part.queries})" for name, part in parts.items()]
+    lines = [f"| {whole.measure} by subset | " + " | ".join(heads) + " |", "|" + "---|" * (1 + len(parts))]
+    for ranker in (row.ranker for row in whole.standings):
+        own = [next(row for row in part.standings if row.ranker == ranker) for part in parts.values()]
+        cells = [f"{row.mean:.3f} [{row.interval[0]:.3f}, {row.interval[1]:.3f}] {row.groups}" for row in own]
+        lines.append(f"| {ranker} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _writable(path: Path | None) -> None:
+    if path and (path.is_dir() or not path.parent.is_dir()):
+        raise UserError(f"{path} cannot be written: it is a folder, or its folder does not exist.")
+
+
+def _write_json(path: Path | None, content: object) -> None:
+    if path:
+        path.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", "utf-8")
 
 
 def _bar(label: str) -> Progress | None:

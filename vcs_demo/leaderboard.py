@@ -3,11 +3,14 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from vcs_demo.browse import Library
 from vcs_demo.catalog import load_ranker
+from vcs_demo.comparison import groups
 from vcs_demo.errors import UserError
 from vcs_demo.reported import REPORTED
-from vcs_demo.runs import Run, evaluate_kept, kept_runs
+from vcs_demo.runs import Run, evaluate_kept, kept_runs, values_by_query
 from vcs_demo.work import watched
 
 MAIN_MEASURE = {"vimedretrieve": "accuracy@20"}  # by task; reranking tasks: map
@@ -15,11 +18,15 @@ MAIN_MEASURE = {"vimedretrieve": "accuracy@20"}  # by task; reranking tasks: map
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the leaderboard; `run` is None where the figure is the paper's own."""
+    """One line of the leaderboard; `run` is None where the figure is the paper's own.
+
+    Rows of one source that share a letter of `group` cannot be told apart (`comparison.groups`).
+    """
 
     ranker: str
     metrics: dict[str, float]
     run: Run | None
+    group: str = ""
 
 
 def main_measure(task: str) -> str:
@@ -50,9 +57,22 @@ def rows(task: str, source: str | None = None) -> list[Row]:
     for figure in REPORTED:
         if figure.task == task:
             reported.setdefault(figure.ranker, {})[figure.measure] = figure.value
-    return [Row(run.ranker, run.metrics, run) for run in measured] + [
-        Row(name, metrics, None) for name, metrics in reported.items()
-    ]
+    letters = _groups(measured, measure)
+    return [
+        Row(run.ranker, run.metrics, run, letters.get((run.source, run.ranker), "")) for run in measured
+    ] + [Row(name, metrics, None) for name, metrics in reported.items()]
+
+
+def _groups(runs: Sequence[Run], measure: str) -> dict[tuple[str, str], str]:
+    found = {}
+    for source in {run.source for run in runs}:
+        values = {run.ranker: values_by_query(run, measure) for run in runs if run.source == source}
+        values = {ranker: own for ranker, own in values.items() if own}
+        common = sorted(set.intersection(*map(set, values.values()))) if values else []
+        if len(values) > 1 and common:
+            arrays = {ranker: np.array([own[q] for q in common]) for ranker, own in values.items()}
+            found |= {(source, ranker): letters for ranker, letters in groups(arrays).items()}
+    return found
 
 
 def is_listed(name: str) -> bool:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
@@ -61,11 +62,12 @@ class Run:
     skipped_fingerprint: str = ""
     per_query: dict[str, dict[str, float]] = field(default_factory=dict, repr=False)
     ranking: dict[str, list[tuple[str, float]]] = field(default_factory=dict, repr=False)
+    folder: Path | None = field(default=None, repr=False, compare=False)
 
     def as_json(self) -> dict:
-        """Return everything but the per-query values and the rankings."""
+        """Return everything but the per-query values, the rankings and where they are kept."""
         values = asdict(self)
-        del values["per_query"], values["ranking"]
+        del values["per_query"], values["ranking"], values["folder"]
         return values
 
 
@@ -189,10 +191,7 @@ def keep(run: Run, folder: Path) -> None:
     temporary = Path(tempfile.mkdtemp(prefix=".run-", dir=folder.parent))
     (temporary / "run.json").write_text(json.dumps(run.as_json(), ensure_ascii=False, indent=1), "utf-8")
     (temporary / "queries.json").write_text(json.dumps(run.per_query, ensure_ascii=False), "utf-8")
-    with (temporary / "ranking.trec").open("w", encoding="utf-8") as file:
-        for query_id, passages in run.ranking.items():
-            for rank, (passage_id, score) in enumerate(passages, start=1):
-                file.write(f"{query_id} Q0 {passage_id} {rank} {score!r} {run.ranker.replace(' ', '_')}\n")
+    (temporary / "ranking.trec").write_text(_trec_run(run), "utf-8")
     shutil.rmtree(folder, ignore_errors=True)  # a broken run of the same name
     try:
         os.replace(temporary, folder)
@@ -200,10 +199,52 @@ def keep(run: Run, folder: Path) -> None:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+def write_trec(folder: Path, run: Run, task: Task) -> None:
+    """Write `<task>-<split>.<ranker>.run` and `<task>-<split>.qrels`, as trec_eval and `ir_measures` read them.
+
+    The run holds the first 100 passages of every query that was measured, the qrels the same queries' relevant ones.
+
+    Raises:
+        UserError: the folder cannot be written.
+    """
+    stem = f"{run.task.replace('/', '-')}-{run.split}"
+    name = "".join(c if c.isalnum() or c in "+-._" else "_" for c in run.ranker)
+    qrels = (f"{q} 0 {passage} 1\n" for q in run.ranking for passage in sorted(task.qrels[q]))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{stem}.{name}.run").write_text(_trec_run(run), "utf-8")
+        (folder / f"{stem}.qrels").write_text("".join(qrels), "utf-8")
+    except OSError as error:
+        raise UserError(f"{folder} cannot be written: {error.strerror}; give another folder.") from error
+
+
+def _trec_run(run: Run) -> str:
+    name = run.ranker.replace(" ", "_")
+    return "".join(
+        f"{query_id} Q0 {passage_id} {rank} {score!r} {name}\n"
+        for query_id, passages in run.ranking.items()
+        for rank, (passage_id, score) in enumerate(passages, start=1)
+    )
+
+
 def _facts(folder: Path) -> Run:
     facts = json.loads((folder / "run.json").read_text("utf-8"))
     facts["intervals"] = {measure: tuple(pair) for measure, pair in facts["intervals"].items()}
-    return Run(**facts)
+    return Run(**facts, folder=folder)
+
+
+def values_by_query(run: Run, measure: str) -> dict[str, float]:
+    """Return query id → value of a kept run; empty where they cannot be read."""
+    path = run.folder / "queries.json" if run.folder else None
+    try:
+        return _values(path, path.stat().st_mtime_ns).get(measure, {}) if path else {}
+    except (OSError, ValueError, AttributeError):
+        return {}
+
+
+@lru_cache(maxsize=64)
+def _values(path: Path, changed: int) -> dict[str, dict[str, float]]:
+    return json.loads(path.read_text("utf-8"))
 
 
 def read_run(folder: Path) -> Run:

@@ -99,6 +99,24 @@ def load_task(name: str, source: str = "mini", split: str = "test") -> Task:
     return _load(name, source, split)
 
 
+def subset_queries(source: str, split: str) -> dict[str, frozenset[str]]:
+    """Return the query ids of each ViMedRetrieve subset that a source has; ids are the same in the whole task."""
+    found = {}
+    for subset in VIMED_SUBSETS:
+        try:
+            found[subset] = frozenset(load_task(f"vimedretrieve/{subset}", source, split).queries)
+        except UserError:  # a source may hold the whole task in one file
+            continue
+    return found
+
+
+def judged_passages(task: Task) -> dict[str, frozenset[str]]:
+    """Return query id → passages that the benchmark judged: a group's candidates, or the relevant windows alone."""
+    if isinstance(task, RerankingTask):
+        return {query: frozenset(ids) for query, ids in task.candidates.items()}
+    return task.qrels
+
+
 @lru_cache(maxsize=16)
 def _load(name: str, source: str, split: str) -> Task:
     if name in _RERANKING:

@@ -41,11 +41,12 @@ def kind(row: Row, lang: str) -> str:
 def table(found: list[Row], task: str, paper: bool, lang: str) -> str:
     """Lay the rows out as an HTML table, each figure with its interval."""
     columns = measures(task, paper)
-    words = [say(lang, f"board.{key}") for key in ("ranker", "kind", "queries", "skipped", "speed", "source")]
+    keys = ("ranker", "kind", "group", "queries", "skipped", "speed", "source")
+    words = [say(lang, f"board.{key}") for key in keys]
     lines = []
     for row in found:
         run = row.run
-        line = [row.ranker, kind(row, lang)]
+        line = [row.ranker, kind(row, lang), row.group or "–"]
         for measure in columns:
             value = row.metrics.get(measure)
             figure = "–" if value is None else f"{value:.3f}"
@@ -55,7 +56,7 @@ def table(found: list[Row], task: str, paper: bool, lang: str) -> str:
         line += [run.queries, run.skipped, f"{run.milliseconds:.1f}", run.source] if run else ["–"] * 4
         lines.append(line)
     note = say(lang, "board.explain", source=SOURCE)
-    return render("table", lang, heads=[*words[:2], *columns, *words[2:]], rows=lines, note=note)
+    return render("table", lang, heads=[*words[:3], *columns, *words[3:]], rows=lines, note=note)
 
 
 def shown(task: str, paper: bool, lang: str, warming: bool) -> tuple[str, dict, str]:

@@ -132,12 +132,16 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "board.explain": (
         "Means over queries with 95 % bootstrap intervals; ties are settled against the ranker. "
+        "Rankers that share a group letter cannot be told apart on these queries (by the first figure; paired "
+        "t-tests with Holm's correction). "
         "Rows that say “reported” are quoted from the paper ({source}), on the full "
         "benchmark, by way of a source that leaves the name off the 20 M row (it is told by elimination); "
         "not measured here.",
         "Trung bình trên các câu truy vấn, kèm khoảng tin cậy bootstrap 95 %; khi đồng điểm thì tính bất lợi cho bộ "
-        "xếp hạng. Các dòng “theo bài báo” trích từ bài báo ({source}), trên toàn bộ "
-        "benchmark, qua một nguồn bỏ trống tên ở dòng 20 M (suy ra bằng loại trừ); không đo tại đây.",
+        "xếp hạng. Các bộ xếp hạng có chung một chữ cái nhóm thì chưa phân biệt được trên các câu truy vấn này (theo "
+        "số đo đầu tiên; kiểm định t theo cặp, hiệu chỉnh Holm). Các dòng “theo bài báo” "
+        "trích từ bài báo ({source}), trên toàn bộ benchmark, qua một nguồn bỏ trống tên ở dòng 20 M "
+        "(suy ra bằng loại trừ); không đo tại đây.",
     ),
     "board.empty": (
         "No run yet for this task. Choose rankers below and compute.",
@@ -163,6 +167,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "board.reported": ("reported", "theo bài báo"),
     "board.ranker": ("ranker", "bộ xếp hạng"),
     "board.kind": ("figures", "nguồn số đo"),
+    "board.group": ("group", "nhóm"),
     "board.queries": ("queries", "số câu"),
     "board.skipped": ("left out (trained on)", "bỏ ra (đã huấn luyện)"),
     "board.speed": ("ms per query", "ms mỗi câu"),
