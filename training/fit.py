@@ -99,7 +99,7 @@ def _run(
     skip = training_hashes(base) | set(data.query_hashes)
     place.progress(stage="evaluating the base model")
     before = evaluate(task, base, skip_hashes=skip)
-    model = _fresh(base, options)
+    model = fresh(base, options)
     place.progress(stage="training")
     steps = fine_tune(
         model,
@@ -193,7 +193,7 @@ def _source(asked: str | None, found: set[str]) -> str:
     return os.environ.get("VCS_SOURCE") or (named.pop() if len(named) == 1 else "mini")
 
 
-def _fresh(base: DenseRanker, options: argparse.Namespace) -> "SentenceTransformer":
+def fresh(base: DenseRanker, options: argparse.Namespace) -> "SentenceTransformer":
     """Load the base anew, since the ranker's own copy must not change, and set its length and prompts."""
     from training.trainer import prompts_of
 

@@ -132,6 +132,11 @@ class ContextSearchLoss(nn.Module):
         self.model = model
         self.weight, self.temperature = weight, temperature
         self.directions, self.negatives, self.known = directions, negatives, known
+        self._positives: list[Tensor] = []
+
+    def positive(self) -> float:
+        """Return the last batch's mean p⁺ of queries against documents, in [0, 1]; NaN before the first batch."""
+        return float(self._positives[0]) if self._positives else float("nan")
 
     def forward(self, sentence_features: Iterable[dict[str, Tensor]], labels: Tensor | None = None) -> Tensor:
         """Embed the columns of a batch and return the loss, a scalar."""
@@ -168,6 +173,7 @@ class ContextSearchLoss(nn.Module):
 
     def of_embeddings(self, vectors: Sequence[Tensor], labels: Tensor | None = None) -> Tensor:
         """Return the loss of embeddings, one tensor (bs, dimensions) a column: anchor, positive, negatives."""
+        self._positives = []
         with torch.autocast(vectors[0].device.type, enabled=False):
             queries, positives, *negatives = [_normalised(column) for column in vectors]
             if self.negatives != "in-batch" and not negatives:
@@ -211,6 +217,7 @@ class ContextSearchLoss(nn.Module):
         return self._weighted(logits.log_softmax(dim=1).diagonal())
 
     def _weighted(self, log_p: Tensor) -> Tensor:
+        self._positives.append(log_p.detach().exp().mean())
         # (1 − p)(−log p), without forming 1 − p by subtraction, which loses everything as p → 1.
         return (torch.expm1(log_p) * log_p if self.weight == "modified" else -log_p).mean()
 

@@ -39,6 +39,7 @@ def fine_tune(
     options: argparse.Namespace,
     checkpoints: Path,
     report: Callable[..., None],
+    each_epoch: Callable[[int], None] | None = None,
 ) -> int:
     """Train the model in place, from the newest whole checkpoint if there is one; return the number of steps.
 
@@ -50,7 +51,9 @@ def fine_tune(
         dataset: columns anchor, positive, (negative,) label.
         options: of the command line: epochs, batch_size, learning_rate, seed, save_steps.
         checkpoints: folder of checkpoints.
-        report: called with stage, step, total, loss and eta (seconds) after every step.
+        report: called with stage, step, total, loss, eta (seconds), gradient (norm before clipping) and positive
+            (mean p⁺, where the loss tells) after every step.
+        each_epoch: called with the step at the end of every epoch.
     """
     import torch
     from sentence_transformers import (
@@ -92,7 +95,11 @@ def fine_tune(
         dataloader_pin_memory=cuda,
     )
     trainer = Trainer(
-        model=model, args=arguments, train_dataset=dataset, loss=loss, callbacks=[_Watch(report)]
+        model=model,
+        args=arguments,
+        train_dataset=dataset,
+        loss=loss,
+        callbacks=[_Watch(report, loss, each_epoch)],
     )
     trainer.remove_callback(PrinterCallback)
     found = newest(checkpoints)
@@ -132,8 +139,13 @@ def _step(checkpoint: Path) -> int:
 class _Watch(TrainerCallback):
     """Reports every step, and marks checkpoints that are whole."""
 
-    def __init__(self, report: Callable[..., None]) -> None:
-        self._report = report
+    def __init__(
+        self,
+        report: Callable[..., None],
+        loss: "nn.Module | None" = None,
+        each_epoch: Callable[[int], None] | None = None,
+    ) -> None:
+        self._report, self._loss, self._each_epoch = report, loss, each_epoch
         self._began: tuple[float, int] | None = None
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
@@ -149,12 +161,27 @@ class _Watch(TrainerCallback):
         if not math.isfinite(loss):
             raise TrainingDiverged(state.global_step)
         self._report(
-            stage="training", step=state.global_step, total=state.max_steps, loss=loss, eta=round(eta)
+            stage="training",
+            step=state.global_step,
+            total=state.max_steps,
+            loss=loss,
+            eta=round(eta),
+            gradient=_finite(logs.get("grad_norm")),
+            positive=_finite(self._loss.positive() if hasattr(self._loss, "positive") else None),
         )
         minutes, seconds = divmod(round(eta), 60)
         sys.stderr.write(
             f"step {state.global_step}/{state.max_steps}  loss {loss:.4f}  {minutes}:{seconds:02d} left\n"
         )
 
+    def on_epoch_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        if self._each_epoch:
+            self._each_epoch(state.global_step)
+
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         (Path(args.output_dir) / f"checkpoint-{state.global_step}" / _WHOLE).touch()
+
+
+def _finite(value: float | None) -> float | None:
+    """Round a number for a progress file; None where there is none."""
+    return round(float(value), 6) if value is not None and math.isfinite(value) else None
