@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 Progress = Callable[[int, int], None]
-_ENCODING = 1  # raise when our own encoding or rounding changes
+_ENCODING = 2  # raise when our own encoding or rounding changes
 RRF_K = 60  # Cormack et al., SIGIR 2009
 RRF_DEPTH = 1000
 KEPT_FROM = 64  # passages: fewer are encoded anew faster than they are worth keeping
@@ -163,16 +163,14 @@ class DenseRanker(Ranker):
                 str(self.path),
                 local_files_only=True,
                 trust_remote_code=False,
-                model_kwargs={
-                    "dtype": "float32"
-                },  # weights may be kept in half precision, which a CPU is slow in
             )
         except Exception as error:  # transformers and safetensors raise many kinds for a broken directory
             raise RankerError(
                 f"The model in {quoted(self.path)} cannot be loaded ({quoted(error, 160)}); "
                 "give a complete SentenceTransformer directory."
             ) from error
-        return model.eval()
+        # Weights may be kept in half precision, which a CPU is slow in and which an optimizer's steps are lost in.
+        return model.float().eval()
 
     def index(self, passages: Sequence[str], progress: Progress | None = None) -> PassageIndex:
         """Encode the passages, equal texts once."""

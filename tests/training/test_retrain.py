@@ -123,7 +123,8 @@ def test_a_model_without_layers_can_be_a_base(labels, tiny_model_dir, tmp_path, 
     from tokenizers import Tokenizer
 
     tokenizer = Tokenizer.from_file(str(tiny_model_dir / "tokenizer.json"))
-    SentenceTransformer(modules=[StaticEmbedding(tokenizer, embedding_dim=16)]).save(str(tmp_path / "static"))
+    static = SentenceTransformer(modules=[StaticEmbedding(tokenizer, embedding_dim=16)]).half()
+    static.save(str(tmp_path / "static"))
     assert main(arguments(labels, tmp_path / "static", tmp_path / "m")) == 0
     assert "texts of any length" in (tmp_path / "m" / "README.md").read_text("utf-8")
     prompted = arguments(labels, tmp_path / "static", tmp_path / "p", "--query-prompt", "<|query|> ")

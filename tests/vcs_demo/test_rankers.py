@@ -176,3 +176,12 @@ def test_a_folder_that_is_no_model_is_one_sentence(tmp_path):
     (tmp_path / "modules.json").write_text("[{", "utf-8")
     with pytest.raises(RankerError, match="cannot be loaded"):
         _ = load_ranker(str(tmp_path)).model
+
+
+def test_weights_kept_in_half_precision_are_used_in_single():
+    """In half precision an optimizer's first step turns a table into noise."""
+    import torch
+
+    from vcs_demo.catalog import load_ranker
+
+    assert {weights.dtype for weights in load_ranker("vcs-20m").model.parameters()} == {torch.float32}
