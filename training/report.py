@@ -203,7 +203,8 @@ def _curves(database: "Database", runs: Sequence[dict], arms: Sequence[str]) -> 
             colour = COLOURS[arms.index(run["arm"]) % len(COLOURS)]
             x, y = [p["step"] for p in points], [p["v"] for p in points]
             figure.add_scatter(
-                x=x, y=_smooth(y), mode="lines", line={"color": colour, "width": 1.5}, name=escape(run["arm"]),
+                x=x, y=_smooth(y), mode="lines" if len(x) > 30 else "lines+markers",
+                line={"color": colour, "width": 1.5}, name=escape(run["arm"]),
                 legendgroup=run["arm"], showlegend=run is next(r for r in runs if r["arm"] == run["arm"]),
                 hovertemplate=f"{escape(run['arm'])}, seed {run['seed']}, step %{{x}}: %{{y:.4f}}<extra></extra>",
             )  # fmt: skip
