@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vcs_demo.errors import UserError, carried_out
+from vcs_demo.judgements import judged_passages, read_judgements, with_labels
 from vcs_demo.rankers import Progress
 from vcs_demo.runs import Run, evaluate_kept, write_trec
 from vcs_demo.tasks import (
     MAIN_TASKS,
     RETRIEVAL_SPLITS,
     TASK_NAMES,
-    judged_passages,
     load_task,
     subset_queries,
 )
@@ -76,6 +76,9 @@ def _common(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--split", default="test", help=f"one of {', '.join(RETRIEVAL_SPLITS)} (default: test)"
     )
+    command.add_argument(
+        "--labels", type=Path, metavar="JSONL", help="export of labels; false negatives count as relevant too"
+    )
     command.add_argument("--json", type=Path, metavar="OUT", help="write the results to this file")
 
 
@@ -85,20 +88,29 @@ def _evaluate(options: argparse.Namespace) -> int:
     _writable(options.json)
     rankers = [load_ranker(name) for name in options.ranker]
     names = options.task or (MAIN_TASKS if options.split == "test" else MAIN_TASKS[:1])
-    tasks = {name: load_task(name, options.source, options.split) for name in names}
-    runs = []
-    for name, task in tasks.items():
+    labels = read_judgements(options.labels) if options.labels else []
+    measured = []
+    for task in [load_task(name, options.source, options.split) for name in names]:
         notes = ", ".join(f"{value} {key.replace('_', ' ')}" for key, value in task.notes.items())
-        sys.stderr.write(f"{name}: {len(task.queries)} queries, {len(task.passages)} passages ({notes})\n")
-        for ranker in rankers:
-            runs.append(evaluate_kept(task, ranker, progress=_bar(f"{name} {ranker.name}")))
-            if sys.stderr.isatty():
-                sys.stderr.write("\r\033[K")
-    print(_table(runs))
+        sys.stderr.write(
+            f"{task.name}: {len(task.queries)} queries, {len(task.passages)} passages ({notes})\n"
+        )
+        changed, added = with_labels(task, labels)
+        if labels:
+            sys.stderr.write(
+                f"{task.name}: {added} confirmed false negatives counted as relevant beside it\n"
+            )
+        for version in [task, changed] if added else [task]:
+            for ranker in rankers:
+                run = evaluate_kept(version, ranker, progress=_bar(f"{task.name} {ranker.name}"))
+                measured.append((version, run))
+                if sys.stderr.isatty():
+                    sys.stderr.write("\r\033[K")
+    print(_table([run for _, run in measured]))
     if options.trec:
-        for run in runs:
-            write_trec(options.trec, run, tasks[run.task])
-    _write_json(options.json, [run.as_json() for run in runs])
+        for task, run in measured:
+            write_trec(options.trec, run, task)
+    _write_json(options.json, [run.as_json() for _, run in measured])
     return 0
 
 
@@ -109,19 +121,19 @@ def _compare(options: argparse.Namespace) -> int:
 
     _writable(options.json)
     rankers = [load_ranker(name) for name in options.ranker]
-    task, measure = (
-        load_task(options.task, options.source, options.split),
-        options.measure or main_measure(options.task),
-    )
+    labels = read_judgements(options.labels) if options.labels else []
+    task, _ = with_labels(load_task(options.task, options.source, options.split), labels)
+    measure = options.measure or main_measure(options.task)
     runs = [evaluate_kept(task, ranker, progress=_bar(ranker.name)) for ranker in rankers]
     if sys.stderr.isatty():
         sys.stderr.write("\r\033[K")
-    whole = compare(runs, measure, judged_passages(task))
+    judged = judged_passages(task, labels)
+    whole = compare(runs, measure, judged)
     parts = {}
     if options.task == MAIN_TASKS[0]:
         for name, queries in subset_queries(options.source, options.split).items():
             if queries & _common_queries(runs, measure):
-                parts[name] = compare(runs, measure, judged_passages(task), queries)
+                parts[name] = compare(runs, measure, judged, queries)
     print(_compared(whole))
     if parts:
         print("\n" + _subsets_table(whole, parts))
@@ -130,9 +142,14 @@ def _compare(options: argparse.Namespace) -> int:
         first, second = (by_name[standing.ranker] for standing in whole.standings[:2])
         print(f"\n| {first.ranker} | {second.ranker} | query |\n|---|---|---|")
         for query, a, b in where(first, second, measure, options.show):
-            print(f"| {a:.2f} | {b:.2f} | {' '.join(task.queries[query].split())[:200]} |")
+            print(f"| {a:.2f} | {b:.2f} | {_plain(task.queries[query])} |")
     _write_json(options.json, {"all": asdict(whole)} | {name: asdict(part) for name, part in parts.items()})
     return 0
+
+
+def _plain(text: str, longest: int = 200) -> str:
+    """Return a text as one table cell: no line ends, no control characters, no bars."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:longest].replace("|", "¦")
 
 
 def _common_queries(runs: list[Run], measure: str) -> frozenset[str]:

@@ -207,7 +207,9 @@ def write_trec(folder: Path, run: Run, task: Task) -> None:
     Raises:
         UserError: the folder cannot be written.
     """
-    stem = f"{run.task.replace('/', '-')}-{run.split}"
+    stem = f"{run.task.replace('/', '-')}-{run.split}" + (
+        "-labels" if run.source.endswith(" + labels") else ""
+    )
     name = "".join(c if c.isalnum() or c in "+-._" else "_" for c in run.ranker)
     qrels = (f"{q} 0 {passage} 1\n" for q in run.ranking for passage in sorted(task.qrels[q]))
     try:

@@ -110,13 +110,6 @@ def subset_queries(source: str, split: str) -> dict[str, frozenset[str]]:
     return found
 
 
-def judged_passages(task: Task) -> dict[str, frozenset[str]]:
-    """Return query id → passages that the benchmark judged: a group's candidates, or the relevant windows alone."""
-    if isinstance(task, RerankingTask):
-        return {query: frozenset(ids) for query, ids in task.candidates.items()}
-    return task.qrels
-
-
 @lru_cache(maxsize=16)
 def _load(name: str, source: str, split: str) -> Task:
     if name in _RERANKING:

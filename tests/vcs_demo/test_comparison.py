@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from vcs_demo.__main__ import main
 from vcs_demo.comparison import compare, groups, holm, jaccard, rank_biased_overlap, tie_groups, where
 from vcs_demo.errors import UserError
+from vcs_demo.judgements import judged_passages
 from vcs_demo.leaderboard import rows
 from vcs_demo.rankers import BM25Ranker, Ranker
 from vcs_demo.runs import evaluate, evaluate_kept, write_trec
-from vcs_demo.tasks import judged_passages, load_task
+from vcs_demo.tasks import load_task
 
 
 class Backwards(Ranker):
