@@ -3,7 +3,8 @@
     python training/build.py tokenizer --data DATA --work WORK
     python training/build.py static    --data DATA --work WORK --dev DEV
     python training/build.py encoder   --data DATA --work WORK --dev DEV
-    python training/build.py compare   --dev DEV WORK/static WORK/encoder
+    python training/build.py blend     --work WORK --dev DEV
+    python training/build.py compare   --dev DEV WORK/static WORK/blend
     python training/build.py save      --work WORK --output MODEL
     python training/build.py fuse      --model MODEL --dev DEV
     python training/build.py speed     --model MODEL
@@ -68,8 +69,9 @@ def parser() -> argparse.ArgumentParser:
         found = stages.add_parser(name, help=text, description=text)
         found.add_argument("--work", type=Path, required=True, help="folder for everything that is made")
         found.set_defaults(run=run)
-        if name != "save":
+        if name not in ("save", "blend"):
             found.add_argument("--data", type=Path, required=True, help="folder of train_*.jsonl.xz")
+        if name != "save":
             found.add_argument("--seed", type=int, default=0)
         return found
 
@@ -139,6 +141,14 @@ def parser() -> argparse.ArgumentParser:
     stages.choices["speed"].add_argument("--split", default="test")
     stages.choices["speed"].add_argument("--passages", type=int, default=300)
     stages.choices["speed"].add_argument("--runs", type=int, default=5)
+    found = stage(
+        "blend", blend_stage, "keep a share of what the encoder's training changed, chosen on the dev tasks"
+    )
+    found.add_argument("--run-name", default="encoder")
+    found.add_argument("--table", default="static", help="run of the static stage that it started as")
+    found.add_argument("--shares", type=float, nargs="+", default=[0.2, 0.4, 0.6, 0.8, 1.0])
+    found.add_argument("--dev", required=True, help="task source to choose on")
+    found.add_argument("--output-run", default="blend", help="folder in WORK")
     found = stages.add_parser("compare", help="table of runs, each against the first, on the dev tasks")
     found.add_argument(
         "runs", type=Path, nargs="+", metavar="RUN", help="WORK/run-name; the first is compared with"
@@ -146,7 +156,7 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument("--dev", required=True, help="task source to compare on")
     found.set_defaults(run=compare_stage)
     found = stage("save", save_stage, "write a run as a SentenceTransformer directory")
-    found.add_argument("--run-name", default="encoder")
+    found.add_argument("--run-name", default="blend")
     found.add_argument("--output", type=Path, required=True)
     return command
 
@@ -223,6 +233,47 @@ def _read_as_float32(config: Path) -> None:
     if config.is_file():
         text = json.loads(config.read_text("utf-8")) | {"dtype": "float32"}
         config.write_text(json.dumps(text, indent=2) + "\n", "utf-8")
+
+
+def blend_stage(options: argparse.Namespace) -> int:
+    """Go a share of the way from the table to the trained encoder (WiSE-FT: Wortsman et al., CVPR 2022).
+
+    The share with the largest sum of the watched measures is kept as a run of its own.
+    """
+    from training.towers import ContextEncoder, StaticTable
+    from training.watching import dev_values
+
+    tokenizer = _tokenizer(options.work)
+    facts = json.loads(_existing(options.work / options.run_name / "tower.json").read_text("utf-8"))
+    table = StaticTable(tokenizer.get_vocab_size())
+    _load(table, options.work / options.table)
+    tower = ContextEncoder(table.table.detach(), **facts, seed=options.seed)
+    start = {name: value.clone() for name, value in tower.state_dict().items()}
+    end = _tower(options.work / options.run_name, tokenizer).state_dict()
+
+    def blended(share: float) -> "ContextEncoder":
+        mixed = {
+            name: value.lerp(end[name], share) if value.is_floating_point() else value
+            for name, value in start.items()
+        }
+        tower.load_state_dict(mixed)
+        tower.after_step()
+        return tower
+
+    sums = {}
+    for share in options.shares:
+        means = {
+            name: float(np.mean(own))
+            for name, own in dev_values(blended(share), tokenizer, options.dev).items()
+        }
+        say(f"share {share:g}: " + "  ".join(f"{name} {mean:.4f}" for name, mean in means.items()))
+        sums[share] = sum(means.values())
+    best = max(sums, key=sums.get)
+    folder = options.work / options.output_run
+    folder.mkdir(exist_ok=True)
+    _keep(blended(best), folder, **facts)
+    say(f"share {best:g} is kept in {folder.name}")
+    return 0
 
 
 def compare_stage(options: argparse.Namespace) -> int:

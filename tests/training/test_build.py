@@ -66,7 +66,10 @@ def work(data, tmp_path_factory):
 
 
 def test_the_stages_make_a_model_that_the_app_loads_and_evaluates(work, tmp_path, capsys):
-    assert build.main(["save", "--work", str(work), "--output", str(tmp_path / "m")]) == 0
+    assert (
+        build.main(["save", "--work", str(work), "--run-name", "encoder", "--output", str(tmp_path / "m")])
+        == 0
+    )
     ranker = DenseRanker("m", tmp_path / "m")
     assert ranker.model.prompts == {"query": "<|query|> ", "document": ""}
     assert ranker.model.max_seq_length == 224 and ranker.model.get_embedding_dimension() == 384
@@ -86,8 +89,46 @@ def test_the_stages_make_a_model_that_the_app_loads_and_evaluates(work, tmp_path
     assert content_hash(query)[:16] in training_hashes(ranker)
     with pytest.raises(UserError, match="would mean nothing"):
         evaluate(load_task("vimedretrieve", "mini", "train"), ranker)
-    assert build.main(["save", "--work", str(work), "--output", str(tmp_path / "m")]) == 1
+    assert (
+        build.main(["save", "--work", str(work), "--run-name", "encoder", "--output", str(tmp_path / "m")])
+        == 1
+    )
     assert "exists already" in capsys.readouterr().err
+
+
+def test_a_blend_goes_a_share_of_the_way_from_the_table_to_the_encoder(work, capsys, monkeypatch):
+    monkeypatch.setattr(watching, "WATCHED", {("vimedretrieve", "test"): ("accuracy@1",)})
+    tokenizer = Tokenizer.from_file(str(work / "tokenizer.json"))
+    texts = [
+        np.array(tokenizer.encode(t).ids, dtype=np.int32) for t in ("gan lọc máu", "uống đủ nước mỗi ngày")
+    ]
+
+    def angles(tower):
+        with torch.no_grad():
+            vectors = torch.nn.functional.normalize(tower(texts), dim=-1)
+        return vectors @ vectors.T
+
+    ends = {}
+    for share in ("0", "1"):
+        words = [
+            "blend",
+            "--work",
+            str(work),
+            "--dev",
+            "mini",
+            "--shares",
+            share,
+            "--output-run",
+            f"b{share}",
+        ]
+        assert build.main(words) == 0
+        ends[share] = angles(build._tower(work / f"b{share}", tokenizer))
+    trained = build._tower(work / "encoder", tokenizer)
+    table = StaticTable(tokenizer.get_vocab_size())
+    build._load(table, work / "static")
+    torch.testing.assert_close(ends["1"], angles(trained))
+    torch.testing.assert_close(ends["0"], angles(table), atol=0.02, rtol=0)
+    assert "share 1 is kept in b1" in capsys.readouterr().err
 
 
 def test_runs_are_compared_query_by_query_with_the_first(work, tmp_path, capsys, monkeypatch):
