@@ -152,6 +152,21 @@ class Batches:
         return np.array(rows)
 
 
+def rarity(kinds: Mapping[str, Kind], vocabulary: int, sample: int = 20_000) -> np.ndarray:
+    """Return the square root of each token's inverse document frequency, mean about 1, float64 of shape (vocabulary,).
+
+    Where both texts of a pair are sums of vectors of such lengths, a shared token counts by its inverse document
+    frequency, as in tf-idf.
+    """
+    seen, total = np.ones(vocabulary), 1
+    for kind in kinds.values():
+        for i in range(min(len(kind.texts), sample)):
+            seen[np.unique(kind.texts[i])] += 1
+        total += min(len(kind.texts), sample)
+    idf = np.log(total / seen)
+    return np.sqrt(np.clip(idf / idf.mean(), 0.05, 3))
+
+
 def neighbourhoods(vectors: np.ndarray, seed: int, size: int = Batches.GROUP) -> np.ndarray:
     """Order rows so that similar ones stand together: halved again and again along the direction they differ most in.
 

@@ -38,7 +38,12 @@ if TYPE_CHECKING:
     from training.batches import Batches, Kind
     from training.pretrain import Judged, Settings, Tower
 
-WEIGHTS = {"news": 2, "qa": 1, "sections": 1, "medical": 2, "crops": 1, "newscrops": 1, "nli": 0.2}
+DEFAULTS = {
+    "static": {"steps": 1500, "batch_size": 2048, "rate": 0.02, "warmup": 20, "memory": 0}
+    | {"neighbours": 1.0, "judged_weight": 0.0, "weights": "news=3 qa=1 sections=1 medical=3"},
+    "encoder": {"steps": 800, "batch_size": 512, "rate": 2e-4, "warmup": 80, "memory": 12}
+    | {"neighbours": 0.5, "judged_weight": 0.05, "weights": "news=1.5 qa=2 sections=2 medical=3 nli=0.2"},
+}
 LISTED = (
     "news",
     "qa",
@@ -66,7 +71,9 @@ def parser() -> argparse.ArgumentParser:
     stages = command.add_subparsers(required=True, metavar="STAGE")
 
     def stage(name: str, run: object, text: str) -> argparse.ArgumentParser:
-        found = stages.add_parser(name, help=text, description=text)
+        found = stages.add_parser(
+            name, help=text, description=text, formatter_class=argparse.ArgumentDefaultsHelpFormatter
+        )
         found.add_argument("--work", type=Path, required=True, help="folder for everything that is made")
         found.set_defaults(run=run)
         if name not in ("save", "blend"):
@@ -78,51 +85,33 @@ def parser() -> argparse.ArgumentParser:
     found = stage("tokenizer", tokenizer_stage, "train the tokenizer")
     found.add_argument("--vocabulary", type=int, default=24_000)
     found.add_argument("--kind", choices=("syllables", "compounds"), default="syllables")
-    for name, run, text, steps, batch, rate in (
-        (
-            "static",
-            static_stage,
-            "train the static table, at random and then among neighbours",
-            1200,
-            1024,
-            0.02,
-        ),
-        (
-            "encoder",
-            encoder_stage,
-            "train the transformer, which starts as the static table",
-            1000,
-            512,
-            1e-3,
-        ),
+    for name, run, text in (
+        ("static", static_stage, "train the static table, at random and then, if asked, among neighbours"),
+        ("encoder", encoder_stage, "train the transformer, which starts as the static table"),
     ):
         found = stage(name, run, text)
         found.add_argument("--dev", type=Path, help="task source to watch")
-        found.add_argument("--steps", type=int, default=steps)
-        found.add_argument("--batch-size", type=int, default=batch)
-        found.add_argument("--rate", type=float, default=rate, help="learning rate")
-        found.add_argument("--warmup", type=int, default=20, help="steps over which the rate rises")
+        found.add_argument("--steps", type=int, help="batches")
+        found.add_argument("--batch-size", type=int, help="pairs of a batch")
+        found.add_argument("--rate", type=float, help="learning rate")
+        found.add_argument("--warmup", type=int, help="steps over which the rate rises")
         found.add_argument("--temperature", type=float, default=0.05, metavar="τ")
         found.add_argument("--loss", choices=("infonce", "modified"), default="infonce")
         found.add_argument("--directions", choices=("paper", "authors"), default="paper")
         found.add_argument("--negatives", choices=("in-batch", "both"), default="both")
-        found.add_argument(
-            "--weights", default=" ".join(f"{k}={v}" for k, v in WEIGHTS.items()), help="of kinds"
-        )
+        found.add_argument("--weights", help="of kinds of pairs")
         found.add_argument("--rows", type=int, default=160_000, help="of a kind at most")
         found.add_argument("--max-tokens", type=int, default=128)
-        found.add_argument(
-            "--judged-weight", type=float, default=0.0, help="of judged sentence pairs (CoSENT)"
-        )
-        found.add_argument(
-            "--neighbours", type=float, default=1.0, help="share of the batches drawn from neighbours"
-        )
-        found.add_argument(
-            "--memory", type=int, default=0, help="earlier batches of a kind kept as negatives"
-        )
+        found.add_argument("--judged-weight", type=float, help="of judged sentence pairs (CoSENT)")
+        found.add_argument("--neighbours", type=float, help="share of the batches drawn from neighbours")
+        found.add_argument("--memory", type=int, help="earlier batches of a kind kept as negatives")
         found.add_argument("--every", type=int, default=100, help="steps between checkpoints")
         found.add_argument("--run-name", default=name, help="folder in WORK")
-    stages.choices["static"].add_argument("--neighbour-steps", type=int, default=800)
+        found.set_defaults(**DEFAULTS[name])
+    stages.choices["static"].add_argument("--neighbour-steps", type=int, default=0)
+    stages.choices["static"].add_argument(
+        "--start", choices=("idf", "alike"), default="idf", help="lengths of vectors"
+    )
     stages.choices["static"].add_argument("--neighbour-rate", type=float, default=0.01)
     stages.choices["encoder"].add_argument("--layers", type=int, default=3)
     stages.choices["encoder"].add_argument("--heads", type=int, default=4)
@@ -179,11 +168,13 @@ def tokenizer_stage(options: argparse.Namespace) -> int:
 
 def static_stage(options: argparse.Namespace) -> int:
     """Train the static table."""
+    from training.batches import rarity
     from training.towers import StaticTable
 
     tokenizer = _tokenizer(options.work)
     kinds = _kinds(options, tokenizer)
-    tower = StaticTable(tokenizer.get_vocab_size(), options.seed)
+    size = tokenizer.get_vocab_size()
+    tower = StaticTable(size, options.seed, None if options.start == "alike" else rarity(kinds, size))
     settings = _settings(options)
     folder = options.work / options.run_name
     _train(options, tower, _batches(options, kinds, tokenizer), settings, folder / "random", tokenizer)

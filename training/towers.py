@@ -25,12 +25,20 @@ PLACES = 16  # directions that positions have of their own at the encoder's star
 
 
 class StaticTable(nn.Module):
-    """A text is the mean of its tokens' vectors: no layers, no positions."""
+    """A text is the mean of its tokens' vectors: no layers, no positions.
 
-    def __init__(self, vocabulary: int, seed: int = 0, dimensions: int = DIMENSIONS) -> None:
+    Args:
+        vocabulary: number of tokens.
+        seed: of the random start.
+        lengths: of the tokens' vectors at the start, relative to one another, shape (vocabulary,); None: all alike.
+    """
+
+    def __init__(self, vocabulary: int, seed: int = 0, lengths: np.ndarray | None = None) -> None:
         super().__init__()
-        start = torch.randn(vocabulary, dimensions, generator=torch.Generator().manual_seed(seed))
-        self.table = nn.Parameter(start * 0.1)
+        start = torch.randn(vocabulary, DIMENSIONS, generator=torch.Generator().manual_seed(seed)) * 0.1
+        if lengths is not None:
+            start *= torch.from_numpy(lengths).float()[:, None]
+        self.table = nn.Parameter(start)
 
     def forward(self, tokens: Tokens) -> Tensor:
         """Average token vectors."""

@@ -11,7 +11,7 @@ import torch
 from tokenizers import Tokenizer
 
 from training import build, corpus, watching
-from training.batches import Batch, Batches, Kind, neighbourhoods
+from training.batches import Batch, Batches, Kind, neighbourhoods, rarity
 from training.corpus import Pair
 from training.losses import ContextSearchLoss
 from training.pretrain import Judged, Memory, Settings, train
@@ -248,6 +248,16 @@ def test_passages_of_earlier_batches_are_negatives_unless_they_share_a_text():
     shared = memory.negatives(batch("k", (20, 9), (6, 22)))  # 9: a kept passage; 6: a kept passage's query
     assert [part[:, 0].tolist() for part in shared] == [[4.0], [8.0]]
     assert memory.negatives(batch("other", (20, 21))) == []
+
+
+def test_rare_tokens_start_with_longer_vectors():
+    made, tokenizer = kind([(f"gan số{i}", f"gan là câu{i}", "") for i in range(30)])
+    lengths = rarity({"k": made}, tokenizer.get_vocab_size())
+    everywhere, once = (tokenizer.encode(word).ids[0] for word in ("gan", "là"))
+    unseen = tokenizer.token_to_id("[MASK]")
+    assert lengths[everywhere] < lengths[once] < lengths[unseen]
+    start = StaticTable(len(lengths), lengths=lengths).table.detach().norm(dim=1).numpy()
+    assert np.corrcoef(start, lengths)[0, 1] > 0.9
 
 
 def test_neighbours_stand_together():
