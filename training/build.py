@@ -40,7 +40,8 @@ if TYPE_CHECKING:
 
 DEFAULTS = {
     "static": {"steps": 1500, "batch_size": 2048, "rate": 0.02, "warmup": 20, "memory": 0}
-    | {"neighbours": 1.0, "judged_weight": 0.0, "weights": "news=3 qa=1 sections=1 medical=3"},
+    | {"neighbours": 1.0, "judged_weight": 0.0, "start": "alike"}
+    | {"weights": "news=2 qa=1 sections=1 medical=3 crops=1.5 newscrops=1 nli=0.2"},
     "encoder": {"steps": 800, "batch_size": 512, "rate": 2e-4, "warmup": 80, "memory": 12}
     | {"neighbours": 0.5, "judged_weight": 0.05, "weights": "news=1.5 qa=2 sections=2 medical=3 nli=0.2"},
 }
@@ -109,9 +110,7 @@ def parser() -> argparse.ArgumentParser:
         found.add_argument("--run-name", default=name, help="folder in WORK")
         found.set_defaults(**DEFAULTS[name])
     stages.choices["static"].add_argument("--neighbour-steps", type=int, default=0)
-    stages.choices["static"].add_argument(
-        "--start", choices=("idf", "alike"), default="idf", help="lengths of vectors"
-    )
+    stages.choices["static"].add_argument("--start", choices=("alike", "idf"), help="lengths of vectors")
     stages.choices["static"].add_argument("--neighbour-rate", type=float, default=0.01)
     stages.choices["encoder"].add_argument("--layers", type=int, default=3)
     stages.choices["encoder"].add_argument("--heads", type=int, default=4)
