@@ -113,7 +113,11 @@ def build(
     with words.make(gr.Tab, {"label": "board.tab"}, id="leaderboard") as tab:
         with gr.Row():
             task = words.make(
-                gr.Dropdown, {"label": "board.task"}, choices=list(TASK_NAMES), value=TASK_NAMES[0]
+                gr.Dropdown,
+                {"label": "board.task"},
+                min_width=220,
+                choices=list(TASK_NAMES),
+                value=TASK_NAMES[0],
             )
             paper = words.make(gr.Checkbox, {"label": "board.paper"}, value=False)
         note = gr.HTML(container=False)

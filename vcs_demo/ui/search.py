@@ -84,7 +84,11 @@ def build(library: Library, words: Localised, language: gr.Radio) -> dict[str, o
     with words.make(gr.Tab, {"label": "search.tab"}, id="search"):
         with gr.Row():
             task = words.make(
-                gr.Dropdown, {"label": "search.task"}, choices=RETRIEVAL_TASKS, value=RETRIEVAL_TASKS[0]
+                gr.Dropdown,
+                {"label": "search.task"},
+                min_width=220,
+                choices=RETRIEVAL_TASKS,
+                value=RETRIEVAL_TASKS[0],
             )
             split = words.make(
                 gr.Dropdown, {"label": "search.split"}, choices=list(reversed(RETRIEVAL_SPLITS)), value="test"
