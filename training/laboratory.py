@@ -118,7 +118,8 @@ def open_database() -> "Database":
     database = Database(data_dir() / "experiments.db")
     run = {"key": str}
     tables = {
-        "runs": run | {"experiment": str, "arm": str, "seed": int, "rows": int, "seconds": float, "steps": int}
+        "runs": run | {"experiment": str, "setting": str, "arm": str, "seed": int, "rows": int}
+        | {"seconds": float, "steps": int}
         | {"state": str, "signs": str, "config": str, "created": str, "command": str},
         "results": run | {"task": str, "measure": str, "mean": float, "low": float, "high": float, "queries": int},
         "per_query": run | {"task": str, "measure": str, "query": str, "value": float},
@@ -241,7 +242,8 @@ def _untrained(
     database: "Database", options: argparse.Namespace, base: DenseRanker, tasks: Sequence[Task]
 ) -> dict[str, float]:
     """Evaluate the base once, as an arm of its own."""
-    facts = [base.fingerprint, {task.name: task.fingerprint for task in tasks}, options.experiment]
+    setting = _setting(options, base.fingerprint)
+    facts = [base.fingerprint, {task.name: task.fingerprint for task in tasks}, setting]
     key = sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
     if not is_done(database, key):
         say(f"evaluating {base.name}, untrained …")
@@ -337,6 +339,7 @@ def _row(key: str, config: dict, options: argparse.Namespace, arm: str, seed: in
         "config": json.dumps(config, ensure_ascii=False),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": _command(options),
+        "setting": _setting(options, config["base"][1]),
     }
 
 
@@ -353,6 +356,12 @@ def _command(options: argparse.Namespace) -> str:
             + ("" if value is True else f" {shown!r}" if name == "query_prompt" else f" {shown}")
         )
     return " ".join(words)
+
+
+def _setting(options: argparse.Namespace, base: str) -> str:
+    """Return what arms and seeds have in common, so that only runs of one setting are put side by side."""
+    alike = argparse.Namespace(**vars(options) | {"seeds": None})
+    return f"{_command(alike)} (base {base[:8]})"
 
 
 def _model(base: DenseRanker, options: argparse.Namespace, arm: Arm) -> "SentenceTransformer":

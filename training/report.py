@@ -44,16 +44,16 @@ def write(options: argparse.Namespace) -> int:
     """
     with open_database() as database:
         experiments = [
-            row["experiment"]
+            (row["experiment"], row["setting"])
             for row in database.query(
-                "select experiment, min(created) c from runs where seed >= 0 group by 1 order by c"
+                "select experiment, setting, min(created) c from runs where seed >= 0 group by 1, 2 order by c"
             )
         ]
         if not experiments:
             raise UserError(
                 "No experiment was run yet; start with `python training/experiments.py baseline`."
             )
-        parts = [part for name in experiments for part in _experiment(database, name)]
+        parts = [part for pair in experiments for part in _experiment(database, *pair)]
         try:
             if options.csv:
                 _csv(database, options.csv)
@@ -62,24 +62,27 @@ def write(options: argparse.Namespace) -> int:
             raise UserError(
                 f"{options.html} or {options.csv} cannot be written: {error.strerror}."
             ) from error
-    say(f"{', '.join(experiments)}: {options.html}" + (f", CSV in {options.csv}" if options.csv else ""))
+    say(
+        f"{', '.join(dict.fromkeys(name for name, _ in experiments))}: {options.html}"
+        + (f", CSV in {options.csv}" if options.csv else "")
+    )
     return 0
 
 
-def summary(database: "Database", experiment: str) -> list[dict]:
-    """Return an experiment's figures, a row per arm, task and measure, the arms in the order they were run.
+def summary(database: "Database", experiment: str, setting: str | None) -> list[dict]:
+    """Return an experiment's figures in one setting, a row per arm, task and measure, arms in the order they were run.
 
     The value of a query is its mean over the seeds, so intervals are over queries; `spread` is the standard deviation
     of the means of the seeds. Differences are from the first arm, over the queries and seeds that both have.
 
     Returns:
-        Rows with experiment, arm, seeds, task, measure, mean, low, high, spread, and difference, difference_low,
-        difference_high where there is a first arm with the same task.
+        Rows with experiment, setting, arm, seeds, task, measure, mean, low, high, spread, and difference,
+        difference_low, difference_high where there is a first arm with the same task.
     """
     values: dict[tuple[str, str, str], dict[int, dict[str, float]]] = {}
     query = """select r.arm, r.seed, p.task, p.measure, p.query, p.value from per_query p join runs r on r.key = p.key
-        where r.experiment = ? order by r.rowid"""
-    for row in database.query(query, [experiment]):
+        where r.experiment = ? and r.setting is ? order by r.rowid"""
+    for row in database.query(query, [experiment, setting]):
         seeds = values.setdefault((row["arm"], row["task"], row["measure"]), {})
         seeds.setdefault(row["seed"], {})[row["query"]] = row["value"]
     first = next((arm for arm, _, _ in values if arm != "untrained"), None)
@@ -89,7 +92,8 @@ def summary(database: "Database", experiment: str) -> list[dict]:
         means = [float(np.mean(list(one.values()))) for one in seeds.values()]
         low, high = bootstrap_interval(list(own.values()))
         row = {
-            "experiment": experiment, "arm": arm, "seeds": len(seeds), "task": task, "measure": measure,
+            "experiment": experiment,
+            "setting": setting, "arm": arm, "seeds": len(seeds), "task": task, "measure": measure,
             "mean": float(np.mean(list(own.values()))), "low": low, "high": high,
             "spread": float(np.std(means, ddof=1)) if len(means) > 1 else None,
         }  # fmt: skip
@@ -111,18 +115,21 @@ def _over_seeds(seeds: dict[int, dict[str, float]], chosen: Iterable[int]) -> di
     }
 
 
-def _experiment(database: "Database", name: str) -> list[str]:
+def _experiment(database: "Database", name: str, setting: str) -> list[str]:
     from training.experiments import EXPERIMENTS
 
     runs = list(
-        database.query("select * from runs where experiment = ? and seed >= 0 order by rowid", [name])
+        database.query(
+            "select * from runs where experiment = ? and setting is ? and seed >= 0 order by rowid",
+            [name, setting],
+        )
     )
     arms = list(dict.fromkeys(run["arm"] for run in runs))
     commands = sorted({run["command"] for run in runs})
     parts = [
         f"<h2>{escape(name)}</h2><p>{escape(EXPERIMENTS.get(name, ''))}</p>",
         *(f"<p><code>{escape(command)}</code></p>" for command in commands),
-        _table(summary(database, name), runs),
+        _table(summary(database, name, setting), runs),
     ]
     parts += [_signs(runs), *(_figure(figure) for figure in _curves(database, runs, arms))]
     return [part for part in parts if part]
@@ -262,8 +269,11 @@ def _csv(database: "Database", folder: Path) -> None:
     import pandas as pd
 
     folder.mkdir(parents=True, exist_ok=True)
-    names = [row["experiment"] for row in database.query("select distinct experiment from runs")]
-    pd.DataFrame([row for name in names for row in summary(database, name)]).to_csv(
+    pairs = [
+        (row["experiment"], row["setting"])
+        for row in database.query("select distinct experiment, setting from runs")
+    ]
+    pd.DataFrame([row for pair in pairs for row in summary(database, *pair)]).to_csv(
         folder / "results.csv", index=False
     )
     curves = database.query(

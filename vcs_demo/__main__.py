@@ -137,7 +137,7 @@ def _compare(options: argparse.Namespace) -> int:
     print(_compared(whole))
     if parts:
         print("\n" + _subsets_table(whole, parts))
-    if options.show:
+    if options.show > 0:
         by_name = {run.ranker: run for run in runs}
         first, second = (by_name[standing.ranker] for standing in whole.standings[:2])
         print(f"\n| {first.ranker} | {second.ranker} | query |\n|---|---|---|")

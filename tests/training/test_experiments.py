@@ -86,6 +86,17 @@ def test_a_stopped_experiment_goes_on_and_ends_as_an_unstopped_one(tiny_model_di
     assert not list((laboratory.data_dir() / "experiments").iterdir())
 
 
+def test_runs_of_different_settings_are_never_averaged(tiny_model_dir, rows, tmp_path):
+    for epochs in ("1", "2"):
+        assert main([*command("baseline", tiny_model_dir), "--epochs", epochs]) == 0
+    settings = rows("select distinct setting from runs")
+    assert len(settings) == 2 and len(rows("select * from runs where seed = 0")) == 2
+    assert main(["report", "--html", str(tmp_path / "r.html"), "--csv", str(tmp_path)]) == 0
+    table = pd.read_csv(tmp_path / "results.csv")
+    assert set(table["seeds"]) == {1} and table["setting"].nunique() == 2
+    assert (tmp_path / "r.html").read_text("utf-8").count("<h2>baseline</h2>") == 2
+
+
 def test_a_run_that_diverges_is_a_result(tiny_model_dir, rows, monkeypatch, tmp_path):
     def diverge(*_):
         raise TrainingDiverged(3)
@@ -125,7 +136,7 @@ def test_differences_are_paired_by_query_and_seed():
                 {"key": key, "task": "t", "measure": "m", "query": f"q{i}", "value": v}
                 for i, v in enumerate(own)
             )
-        first, second = summary(database, "x")
+        first, second = summary(database, "x", None)
     assert (first["mean"], second["mean"]) == (5 / 8, 6 / 8) and "difference" not in first
     assert second["difference"] == 1 / 8 and second["seeds"] == 2
     assert second["difference_low"] <= 1 / 8 <= second["difference_high"]
