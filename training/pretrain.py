@@ -94,8 +94,7 @@ def train(
     Raises:
         UserError: the loss is not a number; the last checkpoint stays.
     """
-    optimizer = torch.optim.AdamW(tower.groups(settings.rate), betas=(0.9, 0.98), weight_decay=0.0)
-    rates = [group["lr"] for group in optimizer.param_groups]
+    optimizer = torch.optim.AdamW(tower.parameters(), lr=settings.rate, betas=(0.9, 0.98), weight_decay=0.0)
     path, step, memory = folder / "checkpoint.pt", 0, Memory(settings.memory)
     folder.mkdir(parents=True, exist_ok=True)
     if path.is_file():
@@ -110,8 +109,8 @@ def train(
     began, first, sums, tokens = time.monotonic(), step, [], 0
     while step < settings.steps:
         share = min(1, (step + 1) / settings.warmup) * max(0.02, 1 - step / settings.steps)
-        for group, rate in zip(optimizer.param_groups, rates, strict=True):
-            group["lr"] = rate * share
+        for group in optimizer.param_groups:
+            group["lr"] = settings.rate * share
         batch = batches.draw(step)
         vectors = tower(batch.queries + batch.passages + batch.negatives)
         size = len(batch.queries)

@@ -46,10 +46,6 @@ class StaticTable(nn.Module):
         flat = torch.from_numpy(np.concatenate(tokens)).long()
         return embedding_bag(flat, self.table, torch.from_numpy(np.append(0, ends[:-1])), mode="mean")
 
-    def groups(self, rate: float) -> list[dict]:
-        """Return the optimizer's parameter groups."""
-        return [{"params": [self.table], "lr": rate}]
-
     def before_step(self) -> None:
         """Nothing to gather: the gradients are where the optimizer looks."""
 
@@ -159,10 +155,6 @@ class ContextEncoder(nn.Module):
             mask[row, : len(text)] = 1
         states = self._fast[0](ids, attention_mask=mask.long()).last_hidden_state  # (n, width, 384)
         return (states.float() * mask[:, :, None]).sum(dim=1) / mask.sum(dim=1, keepdim=True).clamp(min=1)
-
-    def groups(self, rate: float) -> list[dict]:
-        """Return the optimizer's parameter groups."""
-        return [{"params": list(self.parameters()), "lr": rate}]
 
     def before_step(self) -> None:
         """Take the gradients from the bfloat16 copy."""
