@@ -24,10 +24,11 @@ class Point:
 
 @dataclass(frozen=True)
 class Sign:
-    """A warning sign: where on the curve it shows (None: in the results), and what it means."""
+    """A warning sign: the step and the field of `Point` where it shows (None: in the results), and what it means."""
 
     step: int | None
     text: str
+    curve: str | None = None
 
 
 SATURATED = 0.95  # p⁺ at which the factor 1 − p⁺ leaves a twentieth of the gradient
@@ -84,6 +85,7 @@ def signs(
                     losses[-1][0],
                     f"The loss does not fall ({first:.3f} in the first fifth, {last:.3f} in the last) at τ = "
                     f"{temperature:g}: try τ = 0.2, and look for exploding gradients.",
+                    "loss",
                 )
             )
     found += _gradients(curve) + _saturation(curve, weight) + _validation(curve, temperature)
@@ -98,7 +100,11 @@ def _gradients(curve: Sequence[Point]) -> list[Sign]:
     step, most = max(norms, key=lambda pair: pair[1])
     if usual > 0 and most > 10 * usual:
         return [
-            Sign(step, f"The gradient's norm jumps to {most:.3g}, over ten times its median ({usual:.3g}).")
+            Sign(
+                step,
+                f"The gradient's norm jumps to {most:.3g}, over ten times its median ({usual:.3g}).",
+                "gradient",
+            )
         ]
     return []
 
@@ -115,7 +121,13 @@ def _saturation(curve: Sequence[Point], weight: str) -> list[Sign]:
                 if weight == "modified"
                 else "the batches have become too easy; give harder negatives."
             )
-            return [Sign(known[i - 1][0], f"p⁺ is {mean:.2f} before half of the training is done: {tail}")]
+            return [
+                Sign(
+                    known[i - 1][0],
+                    f"p⁺ is {mean:.2f} before half of the training is done: {tail}",
+                    "positive",
+                )
+            ]
     return []
 
 
@@ -131,5 +143,11 @@ def _validation(curve: Sequence[Point], temperature: float) -> list[Sign]:
                 if temperature < 0.05
                 else ("the model forgets more than it learns; take fewer epochs or a lower learning rate.")
             )
-            return [Sign(point.step, f"Validation falls from {best:.3f} to {point.validation:.3f}: {why}")]
+            return [
+                Sign(
+                    point.step,
+                    f"Validation falls from {best:.3f} to {point.validation:.3f}: {why}",
+                    "validation",
+                )
+            ]
     return []

@@ -216,9 +216,7 @@ def _curves(database: "Database", runs: Sequence[dict], arms: Sequence[str]) -> 
                 hovertemplate=f"{escape(run['arm'])}, seed {run['seed']}, step %{{x}}: %{{y:.4f}}<extra></extra>",
             )  # fmt: skip
             own = [
-                sign
-                for sign in json.loads(run["signs"])
-                if sign["step"] in x and _shows_on(sign["text"]) == measure
+                sign for sign in json.loads(run["signs"]) if sign["step"] in x and sign["curve"] == measure
             ]
             if own:
                 figure.add_scatter(
@@ -237,12 +235,6 @@ def _curves(database: "Database", runs: Sequence[dict], arms: Sequence[str]) -> 
             )
             found.append(figure)
     return found
-
-
-def _shows_on(text: str) -> str:
-    """Return the curve that a sign belongs to."""
-    starts = {"The loss": "loss", "The gradient": "gradient", "p⁺": "positive", "Validation": "validation"}
-    return next((curve for start, curve in starts.items() if text.startswith(start)), "")
 
 
 def _smooth(values: Sequence[float]) -> list[float]:

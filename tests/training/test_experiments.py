@@ -213,6 +213,7 @@ FALLING = [2 - i / 50 for i in range(50)]
 def test_each_warning_sign_is_seen_where_it_happens(points, changes, step, words):
     (sign,) = found(points, **changes)
     assert sign.step == step and words in sign.text
+    assert sign.curve is None if step is None else getattr(points[step - 1], sign.curve) is not None
 
 
 def test_a_healthy_run_shows_no_sign():
