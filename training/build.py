@@ -291,8 +291,9 @@ def compare_stage(options: argparse.Namespace) -> int:
 
 def fuse_stage(options: argparse.Namespace) -> int:
     """Choose how much BM25 weighs in the fusion with a model, on the validation split, and keep it beside the model."""
+    from vcs_demo.fusion import standardised
     from vcs_demo.metrics import query_metrics
-    from vcs_demo.rankers import BM25Ranker, DenseRanker, standardised
+    from vcs_demo.rankers import BM25Ranker, DenseRanker
     from vcs_demo.tasks import load_task
 
     task = load_task("vimedretrieve", options.dev, "validation")

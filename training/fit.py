@@ -59,11 +59,7 @@ def retrain(options: argparse.Namespace) -> int:
     data = training_set(labelled, negatives=options.negatives, pairs=pairs, held_out=[task], gold=gold)
     _check_batch(options, data)
     say(f"{len(data.rows)} training rows: " + ", ".join(f"{n} {name}" for name, n in data.counts.items()))
-    base = load_ranker(options.base)
-    if not isinstance(base, DenseRanker):
-        raise UserError(
-            f"{quoted(options.base)} cannot be trained; give 'minilm' or a SentenceTransformer directory."
-        )
+    base = trainable(options.base)
     _loss(None, options, data)  # settings that do not go together are to be said before anything is loaded
     with Workplace(options.output) as place:
         config = {
@@ -193,11 +189,25 @@ def _source(asked: str | None, found: set[str]) -> str:
     return os.environ.get("VCS_SOURCE") or (named.pop() if len(named) == 1 else "mini")
 
 
+def trainable(name: str) -> DenseRanker:
+    """Return a model that training can start from; raises UserError for one that it cannot."""
+    base = load_ranker(name)
+    if not isinstance(base, DenseRanker):
+        raise UserError(
+            f"{quoted(name)} cannot be trained; give 'minilm' or a SentenceTransformer directory."
+        )
+    if base.usage.segmented:
+        raise UserError(
+            f"{quoted(name)} takes texts as segmented words, which is not trained here; take a base that does not."
+        )
+    return base
+
+
 def fresh(base: DenseRanker, options: argparse.Namespace) -> "SentenceTransformer":
     """Load the base anew, since the ranker's own copy must not change, and set its length and prompts."""
     from training.trainer import prompts_of
 
-    model = DenseRanker(base.name, base.path).model
+    model = DenseRanker(base.name, base.path, base.usage).model
     limit = model.max_seq_length or options.max_length
     if math.isfinite(limit):  # a static model reads a text to its end
         model.max_seq_length = min(options.max_length, limit)

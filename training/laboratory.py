@@ -18,13 +18,14 @@ import numpy as np
 from annotations.mining import mine
 from annotations.store import LabelledCandidate
 from training.dataset import TrainingSet, training_set
+from training.fit import fresh, trainable
 from training.losses import ContextSearchLoss
 from training.monitor import Point, signs
 from training.workplace import say
 from vcs_demo.catalog import load_ranker
 from vcs_demo.errors import UserError, quoted
 from vcs_demo.metrics import bootstrap_interval
-from vcs_demo.rankers import DenseRanker, PassageIndex, Progress
+from vcs_demo.rankers import DenseRanker, PassageIndex, Progress, Usage
 from vcs_demo.runs import evaluate
 from vcs_demo.settings import data_dir
 from vcs_demo.tasks import MAIN_TASKS, RerankingTask, RetrievalTask, Task, load_task, retrieval_task
@@ -81,11 +82,7 @@ def arms(options: argparse.Namespace) -> list[Arm]:
 
 def run(options: argparse.Namespace) -> int:
     """Train and evaluate every arm with every seed that is not in the database yet."""
-    base = load_ranker(options.base)
-    if not isinstance(base, DenseRanker):
-        raise UserError(
-            f"{quoted(options.base)} cannot be trained; give 'minilm' or a SentenceTransformer directory."
-        )
+    base = trainable(options.base)
     tasks = _evaluated(options)
     validation = _shortened(load_task("vimedretrieve", options.source, "validation"), options.evaluate_limit)
     with open_database() as database:
@@ -367,8 +364,6 @@ def _setting(options: argparse.Namespace, base: str) -> str:
 def _model(base: DenseRanker, options: argparse.Namespace, arm: Arm) -> "SentenceTransformer":
     from sentence_transformers.sentence_transformer.modules import Pooling
 
-    from training.fit import fresh
-
     prompt = options.query_prompt if arm.prompt else ""
     if not hasattr(
         base.model[0], "auto_model"
@@ -431,11 +426,8 @@ class LoadedRanker(DenseRanker):
     fingerprint = ""
 
     def __init__(self, name: str, model: "SentenceTransformer", base: Path) -> None:
-        self.name, self.path, self._loading = (
-            name,
-            base,
-            Lock(),
-        )  # what the base was trained on stays left out
+        # The base's folder: what it was trained on stays left out.
+        self.name, self.path, self.usage, self._loading = name, base, Usage(), Lock()
         self.__dict__["_model"] = model
 
     def index(self, passages: Sequence[str], progress: Progress | None = None) -> PassageIndex:

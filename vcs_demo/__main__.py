@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 from vcs_demo.errors import UserError, carried_out
 from vcs_demo.judgements import judged_passages, read_judgements, with_labels
 from vcs_demo.rankers import Progress
+from vcs_demo.reported import CAVEAT, REPORTED, SOURCE
 from vcs_demo.runs import Run, evaluate_kept, write_trec
 from vcs_demo.tasks import (
     MAIN_TASKS,
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from vcs_demo.comparison import Comparison
 
 _SHOWN = ("accuracy@1", "accuracy@10", "accuracy@20", "map", "mrr@10", "ndcg@10")
+_PAPERS = ("accuracy@1 (paper)", "accuracy@10 (paper)", "accuracy@20 (paper)", "map (paper)")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -46,6 +49,11 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--task", action="append", help=f"one of {', '.join(TASK_NAMES)}; repeatable; default: the four tasks"
     )
+    command.add_argument(
+        "--paper",
+        action="store_true",
+        help="also the authors' own evaluator, and the figures the paper reports",
+    )
     command.add_argument("--trec", type=Path, metavar="DIR", help="write TREC run files and qrels there")
     command.set_defaults(run=_evaluate)
     command = commands.add_parser(
@@ -63,6 +71,12 @@ def _parser() -> argparse.ArgumentParser:
         "--show", type=int, default=0, metavar="N", help="also the N queries that the best two differ most on"
     )
     command.set_defaults(run=_compare)
+    command = commands.add_parser(
+        "rankers",
+        help="the rankers known by name",
+        description="List the rankers known by name, and which of them are on this machine.",
+    )
+    command.set_defaults(run=_rankers)
     return parser
 
 
@@ -106,11 +120,29 @@ def _evaluate(options: argparse.Namespace) -> int:
                 measured.append((version, run))
                 if sys.stderr.isatty():
                     sys.stderr.write("\r\033[K")
-    print(_table([run for _, run in measured]))
+    print(_table([run for _, run in measured], options.paper))
+    if options.paper:
+        print("\n" + _reported_table(names))
     if options.trec:
         for task, run in measured:
             write_trec(options.trec, run, task)
     _write_json(options.json, [run.as_json() for _, run in measured])
+    return 0
+
+
+def _rankers(options: argparse.Namespace) -> int:
+    from vcs_demo.catalog import CATALOG, HUB, available, retrained
+
+    here = set(available())
+    print("| ranker | what | licence | where |\n|---|---|---|---|")
+    for entry in CATALOG.values():
+        where = "here" if entry.name in here else f"hub, {HUB[entry.name][2].repository}"
+        print(f"| {entry.name} | {entry.about} | {entry.licence} | {where} |")
+    for name in retrained():
+        print(f"| {name} | in the models folder | see its card | here |")
+    print(
+        "Those of the hub are fetched when `evaluate` or `compare` first names them; then the app lists them too."
+    )
     return 0
 
 
@@ -219,25 +251,48 @@ def _bar(label: str) -> Progress | None:
     return lambda done, total: sys.stderr.write(f"\r{label}: {done}/{total}") and None
 
 
-def _table(runs: list[Run]) -> str:
+def _table(runs: list[Run], paper: bool = False) -> str:
     """Lay runs out as a Markdown table; each figure with its 95 % interval."""
+    measures = _SHOWN + (_PAPERS if paper else ())
     lines = [
-        "| task | source | split | ranker | queries | " + " | ".join(_SHOWN) + " | ms/query |",
-        "|" + "---|" * (len(_SHOWN) + 6),
+        "| task | source | split | ranker | queries | left out | " + " | ".join(measures) + " | ms/query |",
+        "|" + "---|" * (len(measures) + 7),
     ]
     for run in runs:
         figures = [
-            f"{run.metrics[m]:.3f} [{run.intervals[m][0]:.3f}, {run.intervals[m][1]:.3f}]" for m in _SHOWN
+            f"{run.metrics[m]:.3f} [{run.intervals[m][0]:.3f}, {run.intervals[m][1]:.3f}]" for m in measures
         ]
+        left_out = str(run.skipped) if run.training_known else f"{run.skipped}?"
         lines.append(
-            f"| {run.task} | {run.source} | {run.split} | {run.ranker} | {run.queries} | "
+            f"| {run.task} | {run.source} | {run.split} | {run.ranker} | {run.queries} | {left_out} | "
             + " | ".join(figures)
             + f" | {run.milliseconds:.1f} |"
         )
-    return (
-        "\n".join(lines)
-        + "\nTies are settled pessimistically; brackets are 95 % bootstrap intervals over queries."
-    )
+    notes = ["Ties are settled pessimistically; brackets are 95 % bootstrap intervals over queries."]
+    if any(run.skipped for run in runs):
+        notes.append("Left out: queries that the ranker was trained on.")
+    if not all(run.training_known for run in runs):
+        notes.append("?: training data unknown; it may have been trained on some of these queries.")
+    if paper:
+        notes.append(
+            "(paper): the authors' evaluator. Its strict comparison counts no hit at rank k, so accuracy@1 is 0 and "
+            "accuracy@k is accuracy@(k − 1)."
+        )
+    return "\n".join(lines + notes)
+
+
+def _reported_table(tasks: Sequence[str]) -> str:
+    figures = [figure for figure in REPORTED if figure.task in tasks]
+    if not figures:
+        return f"The paper ({SOURCE}) reports nothing on {', '.join(tasks)} that we have."
+    lines = [
+        f"Reported, not measured here ({SOURCE}, {CAVEAT}):",
+        "",
+        "| task | model | measure | reported |",
+    ]
+    lines.append("|" + "---|" * 4)
+    lines += [f"| {f.task} | {f.ranker} | {f.measure} | {f.value:.4g} |" for f in figures]
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":

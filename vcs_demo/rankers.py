@@ -1,13 +1,14 @@
-"""What a ranker is: it scores queries against passages. BM25, dense, and the fusion of two."""
+"""What a ranker is: it scores queries against passages. BM25, and models out of a directory: the dense ones."""
 
 import hashlib
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,8 +22,7 @@ if TYPE_CHECKING:
 
 Progress = Callable[[int, int], None]
 _ENCODING = 2  # raise when our own encoding or rounding changes
-RRF_K = 60  # Cormack et al., SIGIR 2009
-RRF_DEPTH = 1000
+_WEIGHTY = {".safetensors", ".json", ".txt", ".model", ".codes", ".bin"}
 KEPT_FROM = 64  # passages: fewer are encoded anew faster than they are worth keeping
 
 
@@ -44,10 +44,12 @@ class Ranker(ABC):
     Attributes:
         name: what people call it.
         fingerprint: changes when its scores can.
+        block: queries that are scored between two reports of progress.
     """
 
     name: str
     fingerprint: str
+    block: int = 64
 
     @abstractmethod
     def index(self, passages: Sequence[str], progress: Progress | None = None) -> PassageIndex:
@@ -95,12 +97,30 @@ class _BM25Index(PassageIndex):
         return scores
 
 
-class DenseRanker(Ranker):
-    """A SentenceTransformer directory: cosine similarity of its vectors, with the model's own prompts."""
+@dataclass(frozen=True)
+class Usage:
+    """How a model is to be used, where its own files do not say.
 
-    def __init__(self, name: str, path: str | Path) -> None:
+    Attributes:
+        prompts: before queries and before passages; None: the model's own.
+        segmented: its texts are words joined by underscores, as pyvi cuts them (PhoBERT's vocabulary).
+        pooling: `mean` or `cls`, for a plain encoder that says nothing of it; None: its own.
+        max_length: tokens; None: its own.
+    """
+
+    prompts: tuple[str, str] | None = None
+    segmented: bool = False
+    pooling: str | None = None
+    max_length: int | None = None
+
+
+class ModelRanker(Ranker):
+    """A model in a directory, loaded at its first use and then once."""
+
+    def __init__(self, name: str, path: str | Path, usage: Usage = Usage()) -> None:  # noqa: B008
         self.name = name
         self.path = Path(path)
+        self.usage = usage
         self._loading = Lock()
         if not (self.path / "modules.json").is_file() and not (self.path / "config.json").is_file():
             raise RankerError(
@@ -110,20 +130,62 @@ class DenseRanker(Ranker):
 
     @cached_property
     def fingerprint(self) -> str:
-        """Hash what decides a vector: weights, tokenizer, configuration with its prompts, library versions."""
+        """Hash what decides a score: weights, tokenizer, configuration with its prompts, usage, library versions."""
         from importlib.metadata import version
 
         digest = hashlib.sha256(
             f"{_ENCODING} {version('sentence-transformers')} {version('transformers')}".encode()
         )
         for path in sorted(self.path.rglob("*")):
-            if path.is_file() and path.suffix in {".safetensors", ".json", ".txt", ".model", ".bin"}:
+            if path.is_file() and path.suffix in _WEIGHTY:
                 if path.name in {"training_queries.txt", "training.json"}:
                     continue
                 digest.update(f"{path.relative_to(self.path)}\n".encode())
                 with path.open("rb") as file:
                     digest.update(hashlib.file_digest(file, "sha256").digest())
+        if self.usage != Usage():
+            digest.update(repr(self.usage).encode())
         return digest.hexdigest()[:16]
+
+    @property
+    def model(self) -> Any:
+        """Load the model at its first use (a second or two), once; raises RankerError if it cannot be."""
+        with self._loading:
+            return self._model
+
+    @cached_property
+    def _model(self) -> Any:
+        with TRANSFORMERS:
+            from transformers.utils.logging import disable_progress_bar
+
+            disable_progress_bar()
+            try:
+                model = self._load()
+            except Exception as error:  # transformers and safetensors raise many kinds for a broken directory
+                raise RankerError(
+                    f"The model in {quoted(self.path)} cannot be loaded ({quoted(error, 160)}); "
+                    "give a complete SentenceTransformer directory."
+                ) from error
+        # Weights may be kept in half precision, which a CPU is slow in and an optimizer's steps are lost in.
+        return model.float().eval()
+
+    @abstractmethod
+    def _load(self) -> Any:
+        """Return the model."""
+
+    def _cut(self, text: str) -> str:
+        """Return the text in NFC, as words joined by underscores where the model wants them."""
+        if not self.usage.segmented:
+            return nfc(text)
+        from pyvi import ViTokenizer
+
+        return ViTokenizer.tokenize(nfc(text))
+
+
+class DenseRanker(ModelRanker):
+    """A SentenceTransformer directory: cosine similarity of its vectors, with the model's own prompts."""
+
+    model: "SentenceTransformer"
 
     @cached_property
     def bm25_weight(self) -> float | None:
@@ -145,32 +207,20 @@ class DenseRanker(Ranker):
             raise RankerError(f"The bm25_weight of {self.name} is {weight}; it must be between 0 and 1.")
         return weight
 
-    @property
-    def model(self) -> "SentenceTransformer":
-        """Load the model at its first use (a second or two), once."""
-        with self._loading:
-            return self._model
+    def _load(self) -> "SentenceTransformer":
+        from sentence_transformers import SentenceTransformer
 
-    @cached_property
-    def _model(self) -> "SentenceTransformer":
-        with TRANSFORMERS:
-            from sentence_transformers import SentenceTransformer
-            from transformers.utils.logging import disable_progress_bar
-
-        disable_progress_bar()
-        try:
-            model = SentenceTransformer(
-                str(self.path),
-                local_files_only=True,
-                trust_remote_code=False,
-            )
-        except Exception as error:  # transformers and safetensors raise many kinds for a broken directory
-            raise RankerError(
-                f"The model in {quoted(self.path)} cannot be loaded ({quoted(error, 160)}); "
-                "give a complete SentenceTransformer directory."
-            ) from error
-        # Weights may be kept in half precision, which a CPU is slow in and which an optimizer's steps are lost in.
-        return model.float().eval()
+        usage = self.usage
+        safe = {"local_files_only": True, "trust_remote_code": False}
+        if usage.pooling is None:
+            model = SentenceTransformer(str(self.path), **safe)
+        else:
+            model = SentenceTransformer(modules=_encoder(self.path, usage.pooling))
+        if usage.prompts is not None:
+            model.prompts = dict(zip(("query", "document"), usage.prompts, strict=True))
+        if usage.max_length is not None:
+            model.max_seq_length = usage.max_length
+        return model
 
     def index(self, passages: Sequence[str], progress: Progress | None = None) -> PassageIndex:
         """Encode the passages, equal texts once."""
@@ -183,7 +233,8 @@ class DenseRanker(Ranker):
 
         Texts are encoded once each, in batches of similar length, so that progress is even and padding small.
         """
-        unique = sorted(set(map(nfc, texts)), key=lambda text: (len(text), text))
+        texts = [self._cut(text) for text in texts]
+        unique = sorted(set(texts), key=lambda text: (len(text), text))
         encode = self.model.encode_query if query else self.model.encode_document
         parts = []
         for start in range(0, len(unique), batch):
@@ -202,7 +253,16 @@ class DenseRanker(Ranker):
             return np.zeros((0, self.model.get_embedding_dimension() or 0), dtype=np.float32)
         vectors = np.concatenate(parts).astype(np.float32)
         row = {text: i for i, text in enumerate(unique)}
-        return vectors[[row[nfc(text)] for text in texts]]
+        return vectors[[row[text] for text in texts]]
+
+
+def _encoder(path: Path, pooling: str) -> list:
+    """Put the modules of a plain encoder together."""
+    from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
+
+    safe = {"local_files_only": True, "trust_remote_code": False}
+    transformer = Transformer(str(path), model_kwargs=safe, config_kwargs=safe, processor_kwargs=safe)
+    return [transformer, Pooling(transformer.get_embedding_dimension(), pooling_mode=pooling)]
 
 
 class _DenseIndex(PassageIndex):
@@ -218,94 +278,3 @@ class _DenseIndex(PassageIndex):
     def score(self, queries: Sequence[str]) -> np.ndarray:
         # Rounded, so that vectors that differ by the noise of a batch (1e-7) count as the tie that they are.
         return np.round(self._ranker.encode(queries, query=True) @ self._vectors.T, 6)
-
-
-class FusionRanker(Ranker):
-    """The fusion of two rankers: by weighted scores where weights were chosen, else by reciprocal ranks.
-
-    Weighted: each ranker's scores of a query are standardised over the passages (mean 0, deviation 1) and added with
-    their weights. Reciprocal ranks: Σ 1 / (60 + rank), over each one's first 1,000; equal scores share the worst of
-    their ranks, so what one ranker cannot tell apart it does not decide; a passage that shares no word with the query
-    gets nothing from BM25.
-
-    Args:
-        first, second: the rankers.
-        weights: of their scores, or None for reciprocal ranks.
-    """
-
-    def __init__(self, first: Ranker, second: Ranker, weights: tuple[float, float] | None = None) -> None:
-        self.parts, self.weights = (first, second), weights
-        self.name = f"{first.name}+{second.name}"
-
-    @classmethod
-    def of(cls, first: Ranker, second: Ranker) -> "FusionRanker":
-        """Fuse two rankers, with the weights that came with a dense one if the other is BM25."""
-        for dense, other in ((first, second), (second, first)):
-            if (
-                isinstance(dense, DenseRanker)
-                and isinstance(other, BM25Ranker)
-                and dense.bm25_weight is not None
-            ):
-                lexical = dense.bm25_weight
-                return cls(
-                    first, second, (1 - lexical, lexical) if dense is first else (lexical, 1 - lexical)
-                )
-        return cls(first, second)
-
-    @property
-    def fingerprint(self) -> str:
-        """Join the parts' fingerprints with the constants of the fusion."""
-        how = f"rrf{RRF_K}-{RRF_DEPTH}" if self.weights is None else "z{:g}:{:g}".format(*self.weights)
-        return f"{how}({','.join(part.fingerprint for part in self.parts)})"
-
-    def index(self, passages: Sequence[str], progress: Progress | None = None) -> PassageIndex:
-        """Index the passages with both parts."""
-        parts = [part.index(passages, progress) for part in self.parts]
-        if self.weights is not None:
-            return _WeightedIndex(parts, self.weights)
-        return _ReciprocalIndex(parts, self.parts)
-
-
-class _WeightedIndex(PassageIndex):
-    def __init__(self, parts: Sequence[PassageIndex], weights: Sequence[float]) -> None:
-        self._parts, self._weights = parts, weights
-
-    def score(self, queries: Sequence[str]) -> np.ndarray:
-        scores = [
-            w * standardised(part.score(queries)) for part, w in zip(self._parts, self._weights, strict=True)
-        ]
-        return np.round(sum(scores), 5).astype(np.float32)
-
-
-class _ReciprocalIndex(PassageIndex):
-    def __init__(self, parts: Sequence[PassageIndex], rankers: Sequence[Ranker]) -> None:
-        self._parts = parts
-        self._lexical = [isinstance(ranker, BM25Ranker) for ranker in rankers]
-
-    def score(self, queries: Sequence[str]) -> np.ndarray:
-        total: np.ndarray | None = None
-        for part, lexical in zip(self._parts, self._lexical, strict=True):
-            scores = part.score(queries)
-            rank = worst_ranks(scores)
-            gain = np.where(rank <= RRF_DEPTH, 1 / (RRF_K + rank), 0.0)
-            if lexical:
-                gain[scores <= 0] = 0.0
-            total = gain if total is None else total + gain
-        return np.asarray(total, dtype=np.float32)
-
-
-def standardised(scores: np.ndarray) -> np.ndarray:
-    """Return each row with mean 0 and deviation 1, float64 of the same shape; a row of equal scores becomes zeros."""
-    wide = scores.astype(np.float64)
-    if not wide.shape[1]:
-        return wide
-    centred = wide - wide.mean(axis=1, keepdims=True)
-    deviation = wide.std(axis=1, keepdims=True)
-    return np.divide(centred, deviation, out=np.zeros_like(centred), where=deviation > 1e-9)
-
-
-def worst_ranks(scores: np.ndarray) -> np.ndarray:
-    """Return each passage's rank (from 1) in its row, equal scores sharing the worst; shape as `scores`."""
-    from scipy.stats import rankdata
-
-    return rankdata(-scores, method="max", axis=1)

@@ -21,15 +21,17 @@ from pathlib import Path
 import numpy as np
 
 from vcs_demo.errors import UserError
+from vcs_demo.fusion import FusionRanker
 from vcs_demo.metrics import bootstrap_interval, pessimistic_order, query_metrics
-from vcs_demo.rankers import DenseRanker, FusionRanker, Progress, Ranker
+from vcs_demo.rankers import ModelRanker, Progress, Ranker
 from vcs_demo.settings import runs_dir
 from vcs_demo.tasks import RerankingTask, Task
 from vcs_demo.text import content_hash
 
 HASH_DIGITS = 16  # of a training query's sha256: a false alarm among millions is a one in 10^10 event
+ENOUGH = 5.0  # seconds of single queries tell how long one takes
 KEPT = 100  # passages of each ranking that are written down
-_FORMAT = 1  # raise when the meaning of a stored run changes
+_FORMAT = 2  # raise when the meaning of a stored run changes
 _PACKAGES = ("bm25s", "numpy", "sentence-transformers", "torch")
 
 
@@ -43,6 +45,7 @@ class Run:
         per_query: measure → query id → value.
         ranking: query id → the first 100 (passage id, score), best first.
         milliseconds: median time of one query, alone, on passages already indexed; reranking: encoding included.
+        training_known: that it is known what the ranker was trained on; if not, queries it saw may be among these.
     """
 
     task: str
@@ -60,6 +63,7 @@ class Run:
     command: str
     versions: dict[str, str]
     skipped_fingerprint: str = ""
+    training_known: bool = False
     per_query: dict[str, dict[str, float]] = field(default_factory=dict, repr=False)
     ranking: dict[str, list[tuple[str, float]]] = field(default_factory=dict, repr=False)
     folder: Path | None = field(default=None, repr=False, compare=False)
@@ -78,10 +82,22 @@ def training_hashes(ranker: Ranker) -> frozenset[str]:
     """
     if isinstance(ranker, FusionRanker):
         return frozenset().union(*(training_hashes(part) for part in ranker.parts))
-    path = ranker.path / "training_queries.txt" if isinstance(ranker, DenseRanker) else None
+    path = _training_file(ranker)
     if path is None or not path.is_file():
         return frozenset()
     return frozenset(digits[:HASH_DIGITS] for digits in path.read_text("utf-8").split())
+
+
+def training_known(ranker: Ranker) -> bool:
+    """Tell whether it is known what a ranker was trained on: nothing, or what the file beside its model lists."""
+    if isinstance(ranker, FusionRanker):
+        return all(training_known(part) for part in ranker.parts)
+    path = _training_file(ranker)
+    return path is None or path.is_file()
+
+
+def _training_file(ranker: Ranker) -> Path | None:
+    return ranker.path / "training_queries.txt" if isinstance(ranker, ModelRanker) else None
 
 
 def evaluate(
@@ -134,6 +150,7 @@ def evaluate(
         command=_command(),
         versions={package: version(package) for package in _PACKAGES},
         skipped_fingerprint=_skip_mark(skipped),
+        training_known=training_known(ranker),
         per_query=per_query,
         ranking=ranking,
     )
@@ -148,8 +165,8 @@ def _retrieved(task: Task, ranker: Ranker, kept: list[str], progress: Progress |
     report = (lambda done, of: progress(round(done / max(of, 1) * len(ids)), total)) if progress else None
     index = ranker.index(list(task.passages.values()), report)
     latency = _time_alone(index.score, [task.queries[q] for q in kept[:20]])
-    for start in range(0, len(kept), 64):
-        block = kept[start : start + 64]
+    for start in range(0, len(kept), ranker.block):
+        block = kept[start : start + ranker.block]
         for query_id, scores in zip(block, index.score([task.queries[q] for q in block]), strict=True):
             yield query_id, ids, scores, latency
         if progress:
@@ -167,11 +184,13 @@ def _reranked(task: RerankingTask, ranker: Ranker, kept: list[str], progress: Pr
 
 
 def _time_alone(score: object, queries: list[str]) -> float:
-    times = []
+    times: list[float] = []
     for query in queries:
         begin = time.perf_counter()
         score([query])
         times.append(time.perf_counter() - begin)
+        if sum(times) > ENOUGH:
+            break
     return float(np.median(times))
 
 

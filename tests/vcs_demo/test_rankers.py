@@ -2,16 +2,8 @@ import numpy as np
 import pytest
 
 from vcs_demo.catalog import available, load_ranker, minilm_path, vcs_20m_path
-from vcs_demo.rankers import (
-    BM25Ranker,
-    DenseRanker,
-    FusionRanker,
-    PassageIndex,
-    Ranker,
-    RankerError,
-    standardised,
-    worst_ranks,
-)
+from vcs_demo.fusion import FusionRanker, standardised, worst_ranks
+from vcs_demo.rankers import BM25Ranker, DenseRanker, PassageIndex, Ranker, RankerError
 
 PASSAGES = ["Thuốc trị đau đầu.", "Uống nước khi sốt.", "Bệnh gan ở trẻ em là gì?", "Da và mắt."]
 

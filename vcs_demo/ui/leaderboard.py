@@ -11,6 +11,7 @@ from vcs_demo.errors import UserError
 from vcs_demo.leaderboard import Row, compute, is_listed, main_measure, rows
 from vcs_demo.metrics import ACCURACY_AT
 from vcs_demo.reported import CAVEAT, SOURCE
+from vcs_demo.runs import Run
 from vcs_demo.tasks import MAIN_TASKS, TASK_NAMES
 from vcs_demo.ui.access import Access
 from vcs_demo.ui.html import render
@@ -38,6 +39,11 @@ def kind(row: Row, lang: str) -> str:
     return say(lang, "board.measured" if is_listed(row.ranker) else "board.unlisted")
 
 
+def left_out(run: Run, lang: str) -> str:
+    """Say how many queries were left out as trained on, or that nobody knows what the model was trained on."""
+    return str(run.skipped) if run.training_known else say(lang, "board.unknown", count=run.skipped)
+
+
 def table(found: list[Row], task: str, paper: bool, lang: str) -> str:
     """Lay the rows out as an HTML table, each figure with its interval."""
     columns = measures(task, paper)
@@ -53,7 +59,9 @@ def table(found: list[Row], task: str, paper: bool, lang: str) -> str:
             if run:
                 figure += " [{:.3f}, {:.3f}]".format(*run.intervals[measure])
             line.append(figure)
-        line += [run.queries, run.skipped, f"{run.milliseconds:.1f}", run.source] if run else ["–"] * 4
+        line += (
+            [run.queries, left_out(run, lang), f"{run.milliseconds:.1f}", run.source] if run else ["–"] * 4
+        )
         lines.append(line)
     note = say(lang, "board.explain", source=SOURCE)
     return render("table", lang, heads=[*words[:3], *columns, *words[3:]], rows=lines, note=note)

@@ -15,7 +15,7 @@ import gradio as gr
 from annotations.store import LabelStore
 from training.card import outcome
 from vcs_demo.browse import Library
-from vcs_demo.catalog import CATALOG, OURS, available
+from vcs_demo.catalog import CATALOG, HUB, OURS, available
 from vcs_demo.errors import UserError, quoted
 from vcs_demo.settings import models_dir
 from vcs_demo.sources import source_label
@@ -30,7 +30,7 @@ STAGES = 0.5  # seconds between looks at the progress
 
 def bases() -> list[str]:
     """List what can be fine-tuned: the dense models that are here."""
-    return [name for name in available() if name != "bm25"]
+    return [name for name in available() if name != "bm25" and not (name in HUB and HUB[name][2].untrainable)]
 
 
 def command(

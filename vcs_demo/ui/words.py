@@ -170,6 +170,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "board.group": ("group", "nhóm"),
     "board.queries": ("queries", "số câu"),
     "board.skipped": ("left out (trained on)", "bỏ ra (đã huấn luyện)"),
+    "board.unknown": (
+        "{count}; training data unknown",
+        "{count}; không rõ dữ liệu huấn luyện",
+    ),
     "board.speed": ("ms per query", "ms mỗi câu"),
     "board.source": ("source", "nguồn"),
     # label

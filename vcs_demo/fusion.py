@@ -1,0 +1,101 @@
+"""The fusion of two rankers."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from vcs_demo.rankers import BM25Ranker, DenseRanker, PassageIndex, Progress, Ranker
+
+RRF_K = 60  # Cormack et al., SIGIR 2009
+RRF_DEPTH = 1000
+
+
+class FusionRanker(Ranker):
+    """The fusion of two rankers: by weighted scores where weights were chosen, else by reciprocal ranks.
+
+    Weighted: each ranker's scores of a query are standardised over the passages (mean 0, deviation 1) and added with
+    their weights. Reciprocal ranks: Σ 1 / (60 + rank), over each one's first 1,000; equal scores share the worst of
+    their ranks, so what one ranker cannot tell apart it does not decide; a passage that shares no word with the query
+    gets nothing from BM25.
+
+    Args:
+        first, second: the rankers.
+        weights: of their scores, or None for reciprocal ranks.
+    """
+
+    def __init__(self, first: Ranker, second: Ranker, weights: tuple[float, float] | None = None) -> None:
+        self.parts, self.weights = (first, second), weights
+        self.name = f"{first.name}+{second.name}"
+
+    @classmethod
+    def of(cls, first: Ranker, second: Ranker) -> "FusionRanker":
+        """Fuse two rankers, with the weights that came with a dense one if the other is BM25."""
+        for dense, other in ((first, second), (second, first)):
+            if (
+                isinstance(dense, DenseRanker)
+                and isinstance(other, BM25Ranker)
+                and dense.bm25_weight is not None
+            ):
+                lexical = dense.bm25_weight
+                return cls(
+                    first, second, (1 - lexical, lexical) if dense is first else (lexical, 1 - lexical)
+                )
+        return cls(first, second)
+
+    @property
+    def fingerprint(self) -> str:
+        """Join the parts' fingerprints with the constants of the fusion."""
+        how = f"rrf{RRF_K}-{RRF_DEPTH}" if self.weights is None else "z{:g}:{:g}".format(*self.weights)
+        return f"{how}({','.join(part.fingerprint for part in self.parts)})"
+
+    def index(self, passages: Sequence[str], progress: Progress | None = None) -> PassageIndex:
+        """Index the passages with both parts."""
+        parts = [part.index(passages, progress) for part in self.parts]
+        if self.weights is not None:
+            return _WeightedIndex(parts, self.weights)
+        return _ReciprocalIndex(parts, self.parts)
+
+
+class _WeightedIndex(PassageIndex):
+    def __init__(self, parts: Sequence[PassageIndex], weights: Sequence[float]) -> None:
+        self._parts, self._weights = parts, weights
+
+    def score(self, queries: Sequence[str]) -> np.ndarray:
+        scores = [
+            w * standardised(part.score(queries)) for part, w in zip(self._parts, self._weights, strict=True)
+        ]
+        return np.round(sum(scores), 5).astype(np.float32)
+
+
+class _ReciprocalIndex(PassageIndex):
+    def __init__(self, parts: Sequence[PassageIndex], rankers: Sequence[Ranker]) -> None:
+        self._parts = parts
+        self._lexical = [isinstance(ranker, BM25Ranker) for ranker in rankers]
+
+    def score(self, queries: Sequence[str]) -> np.ndarray:
+        total: np.ndarray | None = None
+        for part, lexical in zip(self._parts, self._lexical, strict=True):
+            scores = part.score(queries)
+            rank = worst_ranks(scores)
+            gain = np.where(rank <= RRF_DEPTH, 1 / (RRF_K + rank), 0.0)
+            if lexical:
+                gain[scores <= 0] = 0.0
+            total = gain if total is None else total + gain
+        return np.asarray(total, dtype=np.float32)
+
+
+def standardised(scores: np.ndarray) -> np.ndarray:
+    """Return each row with mean 0 and deviation 1, float64 of the same shape; a row of equal scores becomes zeros."""
+    wide = scores.astype(np.float64)
+    if not wide.shape[1]:
+        return wide
+    centred = wide - wide.mean(axis=1, keepdims=True)
+    deviation = wide.std(axis=1, keepdims=True)
+    return np.divide(centred, deviation, out=np.zeros_like(centred), where=deviation > 1e-9)
+
+
+def worst_ranks(scores: np.ndarray) -> np.ndarray:
+    """Return each passage's rank (from 1) in its row, equal scores sharing the worst; shape as `scores`."""
+    from scipy.stats import rankdata
+
+    return rankdata(-scores, method="max", axis=1)

@@ -1,0 +1,119 @@
+"""Models of the Hugging Face hub: how each is used, and how its files are had."""
+
+import re
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+
+from vcs_demo.errors import quoted
+from vcs_demo.rankers import RankerError, Usage
+
+TIMEOUT = 8.0  # seconds for the first answer; the client itself retries for minutes
+_NAME = re.compile(r"[\w.-]{1,96}/[\w.-]{1,96}(@[\w./-]{1,100})?", re.ASCII)
+# The second kind is read by PyTorch's weights-only unpickler, which runs no code.
+_WEIGHTS = ("model*.safetensors", "pytorch_model*.bin")
+_SMALL = (
+    "*.json",
+    "*.txt",
+    "*.model",
+    "bpe.codes",
+)  # configuration, tokenizer, what it was trained on; no code
+
+
+@dataclass(frozen=True)
+class HubModel:
+    """A model of the hub and how its authors use it.
+
+    Attributes:
+        repository: `owner/name`.
+        revision: a branch, tag or commit.
+        usage: what its files do not say.
+        reranker: a cross-encoder, rather than an encoder of single texts.
+    """
+
+    repository: str
+    revision: str = "main"
+    usage: Usage = Usage()
+    reranker: bool = False
+
+    @property
+    def untrainable(self) -> bool:
+        """Tell whether training cannot start from it: it scores pairs, or takes segmented words."""
+        return self.reranker or self.usage.segmented
+
+
+def is_hub_id(name: str) -> bool:
+    """Tell whether a text reads `owner/name` or `owner/name@revision`."""
+    return bool(_NAME.fullmatch(name)) and ".." not in name
+
+
+def hub_model(name: str) -> HubModel:
+    """Return what stands for a bare `owner/name[@revision]`: an encoder whose own files say how it is used."""
+    repository, _, revision = name.partition("@")
+    return HubModel(repository, revision or "main")
+
+
+def local_folder(model: HubModel) -> Path | None:
+    """Return the model's folder in the hub's cache; None if it is not there, or not whole."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    for weights in _WEIGHTS:
+        try:
+            folder = snapshot_download(
+                model.repository,
+                revision=model.revision,
+                allow_patterns=[*_SMALL, weights],
+                local_files_only=True,
+            )
+        except (LocalEntryNotFoundError, HfHubHTTPError, OSError, ValueError):
+            continue
+        if any(Path(folder).glob(weights)):
+            return Path(folder)
+    return None
+
+
+def download(model: HubModel) -> Path:
+    """Return the model's folder, downloaded if the cache lacks it; the client shows its own progress.
+
+    Raises:
+        RankerError: no network, no such repository or revision, no weights, a transfer that broke off.
+    """
+    here = local_folder(model)
+    if here is not None:
+        return here
+    from huggingface_hub import HfApi, constants, snapshot_download
+
+    name = f"{model.repository}@{model.revision}"
+    if constants.is_offline_mode():
+        raise RankerError(
+            f"The model {quoted(name)} is not in the cache, and HF_HUB_OFFLINE forbids to fetch it; unset it, or take "
+            "another ranker."
+        )
+    try:
+        # This one question says in seconds that the hub is out of reach, or the name or revision unknown.
+        info = HfApi().model_info(model.repository, revision=model.revision, timeout=TIMEOUT)
+        files = [file.rfilename for file in info.siblings or ()]
+        weights = next((w for w in _WEIGHTS if any(fnmatch(file, w) for file in files)), None)
+        if weights is not None:
+            return Path(
+                snapshot_download(
+                    model.repository,
+                    revision=model.revision,
+                    allow_patterns=[*_SMALL, weights],
+                    etag_timeout=TIMEOUT,
+                )
+            )
+    except Exception as error:  # the client's many network, 404 and disk errors
+        raise RankerError(
+            f"The model {quoted(name)} could not be had from the hub: {_reason(error)}. Check the name and the "
+            "network; the same command goes on where it broke off."
+        ) from error
+    raise RankerError(
+        f"The model {quoted(name)} has no weights that we load; it has {quoted(', '.join(files), 200)}."
+    )
+
+
+def _reason(error: BaseException) -> str:
+    text = " ".join(str(error).split()) or type(error).__name__
+    return (text if len(text) <= 160 else text[:159] + "…").rstrip(".")
