@@ -1,9 +1,11 @@
 """The command line of the labelling side: `python -m annotations mine …`."""
 
 import argparse
+import json
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 from vcs_demo.errors import UserError, carried_out
@@ -89,6 +91,18 @@ def _parser() -> argparse.ArgumentParser:
     audit.add_argument(
         "--precision", type=float, default=0.1, help="say what ± this needs (default: %(default)s)"
     )
+
+    agree = command(
+        "agreement",
+        _agreement,
+        "Measure how far annotators agree: raw agreement, kappas, alpha and AC1, with intervals over queries",
+        "agreement --json agreement.json",
+    )
+    agree.add_argument("--seed", type=int, default=0, help="of the resampling (default: %(default)s)")
+    agree.add_argument("--level", type=float, default=0.95, help="of the intervals (default: %(default)s)")
+    agree.add_argument("--without-unsure", action="store_true", help="count `unsure` as no answer")
+    agree.add_argument("--names", action="store_true", help="name the annotators; else they are A1, A2, …")
+    agree.add_argument("--json", type=Path, metavar="OUT", help="write the figures to this file")
 
     backup = command("backup", _backup, "Write a snapshot of the database", "backup")
     backup.add_argument("path", type=Path, nargs="?", help="default: backups/ in the data directory")
@@ -186,6 +200,18 @@ def _audit(options: argparse.Namespace) -> None:
             figures = f"{share.share:.3f} [{share.low:.3f}, {share.high:.3f}]" if share.of else "–"
             print(f"  {name}  {label}: {share.count}/{share.of}  {figures}")
     print(f"± {options.precision} needs at most {enough} labelled candidates.")
+
+
+def _agreement(options: argparse.Namespace) -> None:
+    from annotations.agreement import agreement, label_rows
+    from annotations.store import LabelStore
+
+    with LabelStore(_database(options), read_only=True) as store:
+        rows = label_rows(store, names=options.names)
+    report = agreement(rows, unsure=not options.without_unsure, level=options.level, seed=options.seed)
+    if options.json:
+        options.json.write_text(json.dumps(asdict(report), ensure_ascii=False, indent=1) + "\n", "utf-8")
+    print(report.markdown())
 
 
 def _backup(options: argparse.Namespace) -> None:

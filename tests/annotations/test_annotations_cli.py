@@ -8,7 +8,7 @@ import pytest
 from annotations.__main__ import _parser, main
 from annotations.store import LabelStore
 
-COMMANDS = ("mine", "import", "export", "status", "audit", "backup", "restore")
+COMMANDS = ("mine", "import", "export", "status", "audit", "agreement", "backup", "restore")
 
 
 @pytest.fixture
@@ -72,6 +72,7 @@ def test_the_whole_way_round(labelled, own_data_dir, tmp_path, capsys):
         (["export", "a.csv"], "There is no database"),
         (["audit"], "There is no database"),
         (["audit", "--precision", "0"], "Precision (0.0)"),
+        (["agreement"], "There is no database"),
         (["backup"], "There is no database"),
         (["restore"], "nothing to restore"),
         (["status", "--database", "/proc/nowhere/x.db"], "There is no database"),
