@@ -108,11 +108,16 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
+def database_file() -> Path:
+    """Return where the experiments' database is, or will be."""
+    return data_dir() / "experiments.db"
+
+
 def open_database() -> "Database":
     """Open the experiments' database in the data directory, making its tables."""
     from sqlite_utils import Database
 
-    database = Database(data_dir() / "experiments.db")
+    database = Database(database_file())
     run = {"key": str}
     tables = {
         "runs": run | {"experiment": str, "setting": str, "arm": str, "seed": int, "rows": int}

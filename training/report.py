@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from training.laboratory import WATCHED, open_database
+from training.monitor import said
 from training.workplace import say
 from vcs_demo.errors import UserError
 from vcs_demo.metrics import bootstrap_interval, paired_difference
@@ -19,11 +20,11 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
     from sqlite_utils import Database
 
-CURVES = {
-    "loss": "loss of the batch",
-    "positive": "mean p⁺ of the batch",
-    "gradient": "norm of the gradient",
-    "validation": f"{WATCHED} on the validation split",
+CURVES = {  # English, Vietnamese
+    "loss": ("loss of the batch", "mất mát của lô"),
+    "positive": ("mean p⁺ of the batch", "p⁺ trung bình của lô"),
+    "gradient": ("norm of the gradient", "chuẩn của gradient"),
+    "validation": (f"{WATCHED} on the validation split", f"{WATCHED} trên tập validation"),
 }
 COLOURS = ("#3d7fd6", "#d6633d", "#3da35d", "#a23dd6", "#b08a1e", "#d63d8a", "#3dbcc4", "#777777")
 _STYLE = """
@@ -43,12 +44,7 @@ def write(options: argparse.Namespace) -> int:
         UserError: nothing was run yet, or a file that cannot be written.
     """
     with open_database() as database:
-        experiments = [
-            (row["experiment"], row["setting"])
-            for row in database.query(
-                "select experiment, setting, min(created) c from runs where seed >= 0 group by 1, 2 order by c"
-            )
-        ]
+        experiments = settings(database)
         if not experiments:
             raise UserError(
                 "No experiment was run yet; start with `python training/experiments.py baseline`."
@@ -67,6 +63,18 @@ def write(options: argparse.Namespace) -> int:
         + (f", CSV in {options.csv}" if options.csv else "")
     )
     return 0
+
+
+def settings(database: "Database") -> list[tuple[str, str]]:
+    """List what was run, the oldest first: (experiment, setting)."""
+    query = "select experiment, setting, min(created) c from runs where seed >= 0 group by 1, 2 order by c"
+    return [(row["experiment"], row["setting"]) for row in database.query(query)]
+
+
+def runs_of(database: "Database", experiment: str, setting: str) -> list[dict]:
+    """Return the runs of an experiment in one setting, in the order they were made."""
+    query = "select * from runs where experiment = ? and setting is ? and seed >= 0 order by rowid"
+    return list(database.query(query, [experiment, setting]))
 
 
 def summary(database: "Database", experiment: str, setting: str | None) -> list[dict]:
@@ -118,20 +126,14 @@ def _over_seeds(seeds: dict[int, dict[str, float]], chosen: Iterable[int]) -> di
 def _experiment(database: "Database", name: str, setting: str) -> list[str]:
     from training.experiments import EXPERIMENTS
 
-    runs = list(
-        database.query(
-            "select * from runs where experiment = ? and setting is ? and seed >= 0 order by rowid",
-            [name, setting],
-        )
-    )
-    arms = list(dict.fromkeys(run["arm"] for run in runs))
+    runs = runs_of(database, name, setting)
     commands = sorted({run["command"] for run in runs})
     parts = [
         f"<h2>{escape(name)}</h2><p>{escape(EXPERIMENTS.get(name, ''))}</p>",
         *(f"<p><code>{escape(command)}</code></p>" for command in commands),
         _table(summary(database, name, setting), runs),
     ]
-    parts += [_signs(runs), *(_figure(figure) for figure in _curves(database, runs, arms))]
+    parts += [_signs(runs), *(_figure(figure) for figure in curves(database, runs))]
     return [part for part in parts if part]
 
 
@@ -184,7 +186,7 @@ def _signs(runs: Sequence[dict]) -> str:
             )
         for sign in json.loads(run["signs"]):
             place = "" if sign["step"] is None else f" at step {sign['step']}"
-            lines.append(f"<li>{escape(run['arm'])}, seed {run['seed']}{place}: {escape(sign['text'])}</li>")
+            lines.append(f"<li>{escape(run['arm'])}, seed {run['seed']}{place}: {escape(said(sign))}</li>")
     return (
         f"<h3>Warning signs</h3><ul>{''.join(lines)}</ul>"
         if lines
@@ -192,11 +194,13 @@ def _signs(runs: Sequence[dict]) -> str:
     )
 
 
-def _curves(database: "Database", runs: Sequence[dict], arms: Sequence[str]) -> "list[go.Figure]":
+def curves(database: "Database", runs: Sequence[dict], lang: str = "en") -> "list[go.Figure]":
+    """Draw the runs' curves, a figure per field of `Point` that was measured, warning signs marked on them."""
     import plotly.graph_objects as go
 
+    arms = list(dict.fromkeys(run["arm"] for run in runs))
     found = []
-    for measure, title in CURVES.items():
+    for measure, titles in CURVES.items():
         figure = go.Figure()
         for run in runs:
             points = list(
@@ -222,11 +226,12 @@ def _curves(database: "Database", runs: Sequence[dict], arms: Sequence[str]) -> 
                 figure.add_scatter(
                     x=[sign["step"] for sign in own], y=[_smooth(y)[x.index(sign["step"])] for sign in own],
                     mode="markers", marker={"color": colour, "size": 11, "symbol": "x"}, showlegend=False,
-                    hovertext=[escape(sign["text"]) for sign in own], hoverinfo="text", legendgroup=run["arm"],
+                    hovertext=[escape(said(sign, lang)) for sign in own], hoverinfo="text", legendgroup=run["arm"],
                 )  # fmt: skip
         if figure.data:
             figure.update_layout(
-                title=title, xaxis_title="step", height=360, margin={"l": 50, "r": 20, "t": 50, "b": 40},
+                title=titles[lang == "vi"], xaxis_title=("step", "bước")[lang == "vi"],
+                height=400, margin={"l": 50, "r": 20, "t": 50, "b": 40}, legend={"orientation": "h", "y": -0.25},
                 paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)", font={"color": "#888"},
             )  # fmt: skip
             figure.update_xaxes(gridcolor="rgba(136,136,136,.25)")

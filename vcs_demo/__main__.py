@@ -148,7 +148,7 @@ def _rankers(options: argparse.Namespace) -> int:
 
 def _compare(options: argparse.Namespace) -> int:
     from vcs_demo.catalog import load_ranker
-    from vcs_demo.comparison import compare, where
+    from vcs_demo.comparison import by_subset, compare, where
     from vcs_demo.leaderboard import main_measure
 
     _writable(options.json)
@@ -163,9 +163,7 @@ def _compare(options: argparse.Namespace) -> int:
     whole = compare(runs, measure, judged)
     parts = {}
     if options.task == MAIN_TASKS[0]:
-        for name, queries in subset_queries(options.source, options.split).items():
-            if queries & _common_queries(runs, measure):
-                parts[name] = compare(runs, measure, judged, queries)
+        parts = by_subset(runs, measure, subset_queries(options.source, options.split))
     print(_compared(whole))
     if parts:
         print("\n" + _subsets_table(whole, parts))
@@ -182,11 +180,6 @@ def _compare(options: argparse.Namespace) -> int:
 def _plain(text: str, longest: int = 200) -> str:
     """Return a text as one table cell: no line ends, no control characters, no bars."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:longest].replace("|", "¦")
-
-
-def _common_queries(runs: list[Run], measure: str) -> frozenset[str]:
-    """Return the queries that every run was measured on."""
-    return frozenset.intersection(*(frozenset(run.per_query[measure]) for run in runs))
 
 
 def _compared(found: "Comparison") -> str:

@@ -28,14 +28,45 @@ def bars(
             hovertemplate="%{y}: %{x:.3f}<extra></extra>",
         )
     )
+    _plain(figure, len(names))
+    figure.update_xaxes(range=[0, 1], title=axis, gridcolor=GRID, zerolinecolor=GRID)
+    figure.update_yaxes(autorange="reversed", automargin=True)
+    return figure
+
+
+def differences(
+    names: Sequence[str], values: Sequence[float], intervals: Sequence[tuple[float, float]], axis: str
+) -> go.Figure:
+    """Draw differences as points with their intervals beside a line at 0, the first at the top."""
+    figure = go.Figure(
+        go.Scatter(
+            x=list(values),
+            y=list(names),
+            mode="markers",
+            marker={"color": BLUE, "size": 10},
+            error_x={
+                "type": "data",
+                "array": [high - value for value, (_, high) in zip(values, intervals, strict=True)],
+                "arrayminus": [value - low for value, (low, _) in zip(values, intervals, strict=True)],
+                "color": GREY,
+                "thickness": 1.5,
+            },
+            hovertemplate="%{y}: %{x:+.3f}<extra></extra>",
+        )
+    )
+    _plain(figure, len(names))
+    figure.add_vline(x=0, line={"color": GREY, "width": 1, "dash": "dot"})
+    figure.update_xaxes(title=axis, gridcolor=GRID, zeroline=False)
+    figure.update_yaxes(autorange="reversed", automargin=True, gridcolor=GRID)
+    return figure
+
+
+def _plain(figure: go.Figure, rows: int) -> None:
     figure.update_layout(
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
         font={"color": GREY, "size": 13},
         margin={"l": 10, "r": 20, "t": 10, "b": 40},
-        height=max(180, 60 + 42 * len(names)),
+        height=max(180, 60 + 42 * rows),
         showlegend=False,
     )
-    figure.update_xaxes(range=[0, 1], title=axis, gridcolor=GRID, zerolinecolor=GRID)
-    figure.update_yaxes(autorange="reversed", automargin=True)
-    return figure

@@ -126,6 +126,14 @@ def compare(
     )
 
 
+def by_subset(
+    runs: Sequence[Run], measure: str, subsets: Mapping[str, frozenset[str]]
+) -> dict[str, Comparison]:
+    """Compare the runs on each subset (name → its query ids) that they were measured on."""
+    common = frozenset.intersection(*(frozenset(run.per_query[measure]) for run in runs))
+    return {name: compare(runs, measure, None, ids) for name, ids in subsets.items() if ids & common}
+
+
 def groups(values: Mapping[str, np.ndarray]) -> dict[str, str]:
     """Return ranker → letters; rankers that share one cannot be told apart by paired t-tests, Holm-corrected.
 

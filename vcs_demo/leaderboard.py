@@ -63,6 +63,11 @@ def rows(task: str, source: str | None = None) -> list[Row]:
     ] + [Row(name, metrics, None) for name, metrics in reported.items()]
 
 
+def measured(task: str, source: str) -> dict[str, Run]:
+    """Return ranker → its newest test run of a task on a source, best first by the main measure."""
+    return {row.ranker: row.run for row in rows(task, source) if row.run}
+
+
 def _groups(runs: Sequence[Run], measure: str) -> dict[tuple[str, str], str]:
     found = {}
     for source in {run.source for run in runs}:

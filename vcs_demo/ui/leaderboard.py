@@ -13,6 +13,7 @@ from vcs_demo.metrics import ACCURACY_AT
 from vcs_demo.reported import CAVEAT, SOURCE
 from vcs_demo.runs import Run
 from vcs_demo.tasks import MAIN_TASKS, TASK_NAMES
+from vcs_demo.ui import compare
 from vcs_demo.ui.access import Access
 from vcs_demo.ui.html import render
 from vcs_demo.ui.words import Localised, explain, say
@@ -131,6 +132,7 @@ def build(
         note = gr.HTML(container=False)
         plot = gr.Plot(show_label=False, elem_id="vcs-board-chart", visible=False)
         data = gr.HTML(container=False, elem_id="vcs-board")
+        comparing = compare.build(library, words, language, task)
         with words.make(gr.Accordion, {"label": "board.compute_title"}, open=False):
             tasks = words.make(
                 gr.CheckboxGroup, {"label": "board.tasks"}, choices=list(TASK_NAMES), value=list(MAIN_TASKS)
@@ -182,6 +184,8 @@ def build(
         cancels=job,
         **quiet,
     ).then(show, view, seen, **quiet)
+    for done in (tab.select, job.then):
+        done(comparing["refill"], comparing["inputs"], comparing["outputs"], **quiet)
 
     def leaderboard(task: str = "vimedretrieve") -> list[dict]:
         """List a task's rows: measured ones with intervals and provenance, then the paper's reported figures."""

@@ -19,6 +19,7 @@ from vcs_demo.catalog import CATALOG, HUB, OURS, available
 from vcs_demo.errors import UserError, quoted
 from vcs_demo.settings import models_dir
 from vcs_demo.sources import source_label
+from vcs_demo.ui import experiments
 from vcs_demo.ui.access import Access
 from vcs_demo.ui.html import render
 from vcs_demo.ui.words import WORDS, Localised, explain, number, say
@@ -237,6 +238,7 @@ def build(
             buttons=["copy"],
             elem_id="vcs-command",
         )
+        experiments.build(words, language)
     settings = [name, base, loss, negatives, temperature, epochs, pairs, restart]
     quiet = {"api_visibility": "private", "show_progress": "hidden"}
 

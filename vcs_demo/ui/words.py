@@ -274,6 +274,50 @@ WORDS: dict[str, tuple[str, str]] = {
     "label.export_format": ("Format", "Định dạng"),
     "label.export": ("Export", "Xuất"),
     "label.exported": ("{count} labelled candidates.", "{count} ứng viên đã có nhãn."),
+    # compare
+    "compare.title": ("Compare query by query", "So sánh từng câu truy vấn"),
+    "compare.rankers": ("Rankers with a run on this source", "Bộ xếp hạng đã đo trên nguồn này"),
+    "compare.measure": ("Measure", "Số đo"),
+    "compare.go": ("Compare", "So sánh"),
+    "compare.choose": (
+        "{count} rankers with a run were chosen; choose 2 to {most}.",
+        "Đang chọn {count} bộ xếp hạng đã đo; hãy chọn từ 2 đến {most}.",
+    ),
+    "compare.ahead": (
+        "{first} is better than {second}: {difference} of {measure}, 95 % interval {low} to {high}, p = {p}, on "
+        "{queries} queries.",
+        "{first} tốt hơn {second}: {measure} chênh {difference}, khoảng tin cậy 95 % từ {low} đến {high}, p = {p}, "
+        "trên {queries} câu truy vấn.",
+    ),
+    "compare.tied": (
+        "{first} and {second} cannot be told apart on {queries} queries: {difference} of {measure}, 95 % interval "
+        "{low} to {high}, p = {p}.",
+        "Chưa phân biệt được {first} và {second} trên {queries} câu truy vấn: {measure} chênh {difference}, khoảng tin "
+        "cậy 95 % từ {low} đến {high}, p = {p}.",
+    ),
+    "compare.unjudged": ("unjudged in the top 10", "chưa được đánh giá trong 10 đoạn đầu"),
+    "compare.pair": ("pair", "cặp"),
+    "compare.difference": ("difference (95 %)", "chênh lệch (95 %)"),
+    "compare.p": ("p (Holm)", "p (Holm)"),
+    "compare.wins": ("better / equal / worse", "hơn / bằng / kém"),
+    "compare.subset": ("by subset", "theo phần"),
+    "compare.query": ("query", "câu truy vấn"),
+    "compare.axis": ("difference of {measure}", "chênh lệch {measure}"),
+    "compare.explain": (
+        "First minus second, with 95 % paired bootstrap intervals over queries; p of paired t-tests, corrected by Holm "
+        "for the number of pairs. Jaccard@10 and RBO say how far two rankings overlap (1: the same).",
+        "Lấy cái đầu trừ cái sau, kèm khoảng tin cậy bootstrap theo cặp 95 % trên các câu truy vấn; p của kiểm định t "
+        "theo cặp, hiệu chỉnh Holm theo số cặp. Jaccard@10 và RBO cho biết hai thứ hạng trùng nhau đến đâu "
+        "(1: giống hệt).",
+    ),
+    "compare.queries": (
+        "The queries on which the best two differ most; copy one into Search to see why.",
+        "Những câu mà hai bộ xếp hạng đứng đầu khác nhau nhiều nhất; chép một câu sang thẻ Tìm kiếm để xem vì sao.",
+    ),
+    "compare.no_queries": (
+        "The best two do not differ on any query.",
+        "Hai bộ xếp hạng đứng đầu không khác nhau ở câu nào.",
+    ),
     # audit
     "audit.tab": ("Audit", "Kiểm tra"),
     "audit.explain": (
@@ -366,6 +410,34 @@ WORDS: dict[str, tuple[str, str]] = {
     "train.busy": (
         "A training is running already; wait for it or stop it.",
         "Đang có một lượt huấn luyện khác; hãy chờ hoặc dừng nó.",
+    ),
+    "experiments.title": ("The paper's experiments", "Các thí nghiệm của bài báo"),
+    "experiments.which": ("Experiment and setting", "Thí nghiệm và thiết lập"),
+    "experiments.none": (
+        "No experiment was run on this machine yet. `python training/experiments.py baseline` runs the first; the "
+        "README names a small setting.",
+        "Máy này chưa chạy thí nghiệm nào. Lệnh `python training/experiments.py baseline` chạy thí nghiệm đầu tiên; "
+        "README có nêu một thiết lập nhỏ.",
+    ),
+    "experiments.choose": ("Choose an experiment.", "Hãy chọn một thí nghiệm."),
+    "experiments.arm": ("arm", "phương án"),
+    "experiments.seeds": ("seeds", "số hạt giống"),
+    "experiments.seconds": ("seconds a run", "giây mỗi lượt"),
+    "experiments.untrained": ("untrained", "chưa huấn luyện"),
+    "experiments.run": ("{arm}, seed {seed}", "{arm}, hạt giống {seed}"),
+    "experiments.step": ("step {step}", "bước {step}"),
+    "experiments.diverged": ("diverged at step {step}", "phân kỳ ở bước {step}"),
+    "experiments.signs": ("Warning signs, as the paper names them:", "Dấu hiệu cảnh báo mà bài báo nêu:"),
+    "experiments.no_signs": (
+        "No warning sign of the paper showed.",
+        "Không có dấu hiệu cảnh báo nào của bài báo.",
+    ),
+    "experiments.explain": (
+        "Means over queries (each the mean over seeds) with 95 % bootstrap intervals; ± is the standard deviation "
+        "between seeds; Δ is the difference from the first trained arm, paired by query, with its own interval.",
+        "Trung bình trên các câu truy vấn (mỗi câu lấy trung bình theo hạt giống), kèm khoảng tin cậy bootstrap 95 %; "
+        "± là độ lệch chuẩn giữa các hạt giống; Δ là chênh lệch so với phương án được huấn luyện đầu tiên, ghép cặp "
+        "theo câu, kèm khoảng riêng.",
     ),
     "train.measure": ("measure", "số đo"),
     "train.before": ("before", "trước"),
