@@ -33,18 +33,23 @@ def main(arguments: list[str] | None = None) -> int:
 
 def serve(options: argparse.Namespace) -> int:
     """Build the page and serve it; what is slow is made ready once it is up."""
+    from annotations.accounts import is_password
     from vcs_demo.sources import check_source
     from vcs_demo.ui.access import Access
     from vcs_demo.ui.label import KEYS
     from vcs_demo.ui.page import CSS, THEME, build_app
+    from vcs_demo.ui.words import say
 
     check_source(options.source)
-    page, warm = build_app(options.source, Access.from_environment(options.host))
+    access = Access.from_environment(options.host)
+    page, warm = build_app(options.source, access)
     warm.start()
     try:
         page.launch(
             server_name=options.host,
             server_port=options.port,
+            auth=is_password if access.mode == "accounts" else None,
+            auth_message=" / ".join(say(lang, "app.signs_in") for lang in ("en", "vi")),
             theme=THEME,
             css=CSS,
             head=KEYS,

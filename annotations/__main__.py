@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
+from annotations.account_commands import add_commands as add_account_commands
 from vcs_demo.errors import UserError, carried_out
 from vcs_demo.settings import data_dir, database_path
 
@@ -72,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
         "--triples", action="store_true", help="only the hard ones, as anchor, positive, negative"
     )
 
+    add_account_commands(commands)
     status = command("status", _status, "Show how far labelling is", "status")
     status.add_argument("--annotator", help="also how far this one is")
 

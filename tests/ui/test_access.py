@@ -2,8 +2,10 @@
 
 from types import SimpleNamespace
 
+import httpx
 import pytest
 
+from annotations.accounts import add_account, is_password, remove_account
 from annotations.store import LabelStore
 from vcs_demo.errors import UserError
 from vcs_demo.settings import database_path
@@ -72,6 +74,44 @@ def test_on_a_space_the_signed_in_label_and_only_admins_run(space):
     with pytest.raises(UserError):
         space.operator(BINH)
     assert space.operator(AN).name == space.annotator(AN).name == "an"
+
+
+@pytest.fixture
+def team():
+    """Make an account of each role."""
+    for name, role in (("an", "annotator"), ("binh", "adjudicator"), ("chi", "admin")):
+        add_account(name, role, f"password of {name}")
+    return Access.from_environment("0.0.0.0")
+
+
+def test_accounts_decide_who_may_do_what_and_are_read_anew(team):
+    assert team.mode == Access.from_environment("127.0.0.1").mode == "accounts"
+    may = {}
+    for name in ("an", "binh", "chi", "dung", None):
+        person = team.person(None, SimpleNamespace(username=name))
+        may[name] = (person.may_label, person.may_decide, person.may_run)
+    assert may["an"] == (True, False, False) and may["binh"] == (True, True, False)
+    assert may["chi"] == (True, True, True) and may["dung"] == may[None] == (False, False, False)
+    remove_account("an")
+    with pytest.raises(UserError, match="not known here any more"):
+        team.annotator(None, SimpleNamespace(username="an"))
+    with pytest.raises(UserError, match="Only adjudicators"):
+        team.adjudicator(None, SimpleNamespace(username="an"))
+    assert team.person(AN).name == team.person().name == "visitor"  # a profile is no account
+
+
+def test_the_app_answers_nobody_without_an_account(team):
+    page, _ = build_app("mini", team)
+    page.launch(prevent_thread_lock=True, quiet=True, auth=is_password, ssr_mode=False)
+    try:
+        with httpx.Client(base_url=page.local_url) as client:
+            assert client.get("gradio_api/info").status_code == 401
+            for name, password in (("an", "wrong password"), ("nobody", "password of an")):
+                assert client.post("login", data={"username": name, "password": password}).status_code == 400
+            answer = client.post("login", data={"username": "an", "password": "password of an"})
+            assert answer.status_code == 200 and client.get("gradio_api/info").status_code == 200
+    finally:
+        page.close()
 
 
 def handlers(page, module, name):

@@ -159,10 +159,14 @@ def build(
         return *show(task, paper, lang), gr.Timer(active=not warm.finished)
 
     def run(
-        tasks: list[str], rankers: list[str], lang: str, profile: gr.OAuthProfile | None
+        tasks: list[str],
+        rankers: list[str],
+        lang: str,
+        profile: gr.OAuthProfile | None,
+        request: gr.Request | None = None,
     ) -> Iterator[str]:
         try:
-            access.operator(profile)
+            access.operator(profile, request)
         except UserError as error:
             yield render("notice", lang, kind="bad", text=explain(error, lang))
             return

@@ -263,9 +263,10 @@ def build(
         pairs: bool,
         restart: bool,
         profile: gr.OAuthProfile | None,
+        request: gr.Request | None = None,
     ) -> Iterator[tuple[str, str]]:
         try:
-            access.operator(profile)
+            access.operator(profile, request)
             trainer.start(
                 command(
                     library,
@@ -291,9 +292,9 @@ def build(
         else:
             yield gr.skip(), gr.skip()
 
-    def halt(lang: str, profile: gr.OAuthProfile | None) -> None:
+    def halt(lang: str, profile: gr.OAuthProfile | None, request: gr.Request | None = None) -> None:
         try:
-            access.operator(profile)
+            access.operator(profile, request)
         except UserError as error:
             raise gr.Error(explain(error, lang), print_exception=False) from error
         trainer.stop()

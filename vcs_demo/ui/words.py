@@ -29,6 +29,14 @@ WORDS: dict[str, tuple[str, str]] = {
         "Single-user mode: labels are filed under “local”.",
         "Chế độ một người dùng: nhãn được ghi dưới tên “local”.",
     ),
+    "app.accounts": (
+        "Signed in with an account of this team.",
+        "Đã đăng nhập bằng tài khoản của nhóm.",
+    ),
+    "app.signs_in": (
+        "Sign in with the account that your team gave you.",
+        "Hãy đăng nhập bằng tài khoản mà nhóm đã cấp cho bạn.",
+    ),
     "app.read-only": (
         "Read-only: this app is open to others and cannot tell who they are. Start it on 127.0.0.1 to label.",
         "Chỉ đọc: ứng dụng đang mở cho nhiều người mà không nhận biết được ai. Hãy chạy trên 127.0.0.1 để gán nhãn.",
@@ -63,9 +71,18 @@ WORDS: dict[str, tuple[str, str]] = {
         "This app is open to others and cannot tell who they are, so it is read-only; start it on 127.0.0.1 to label.",
         "Ứng dụng đang mở cho nhiều người mà không biết ai là ai nên chỉ cho đọc; hãy chạy trên 127.0.0.1 để gán nhãn.",
     ),
+    "error.account": (
+        "Your account is not known here any more; ask for a new one and sign in again.",
+        "Tài khoản của bạn không còn hiệu lực; hãy xin tài khoản mới rồi đăng nhập lại.",
+    ),
+    "error.adjudicator": (
+        "Only adjudicators can settle disagreements here; ask an admin for that role.",
+        "Ở đây chỉ người phân xử mới được quyết định; hãy xin quản trị viên cấp vai trò đó.",
+    ),
     "error.operator": (
-        "Only the people named in VCS_ADMINS can run this here; duplicate the app to run your own.",
-        "Ở đây chỉ những người có tên trong VCS_ADMINS mới được chạy; hãy nhân bản ứng dụng để tự chạy.",
+        "Only admins (on a Space, those named in VCS_ADMINS) can run this here; run your own copy of the app.",
+        "Ở đây chỉ quản trị viên (trên Space là những người có tên trong VCS_ADMINS) mới được chạy; hãy chạy bản riêng "
+        "của bạn.",
     ),
     "error.nothing_chosen": (
         "Nothing was chosen; choose at least one task and one ranker.",
