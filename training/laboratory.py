@@ -88,7 +88,13 @@ def run(options: argparse.Namespace) -> int:
     with open_database() as database:
         untrained = _untrained(database, options, base, tasks)
         data: dict[tuple[str, str], TrainingSet] = {}
-        todo = [(arm, seed) for seed in options.seeds for arm in arms(options)]
+        chosen = arms(options)
+        if not _poolings(base):
+            for arm in chosen:
+                if arm.pooling != "mean":
+                    say(f"{arm.name} is left out: {base.name} pools no tokens")
+            chosen = [arm for arm in chosen if arm.pooling == "mean"]
+        todo = [(arm, seed) for seed in options.seeds for arm in chosen]
         began, done = time.monotonic(), 0
         for number, (arm, seed) in enumerate(todo, start=1):
             kind = (arm.data, "hard" if arm.negatives == "hard" else "in-batch")
@@ -367,8 +373,6 @@ def _setting(options: argparse.Namespace, base: str) -> str:
 
 
 def _model(base: DenseRanker, options: argparse.Namespace, arm: Arm) -> "SentenceTransformer":
-    from sentence_transformers.sentence_transformer.modules import Pooling
-
     prompt = options.query_prompt if arm.prompt else ""
     if not hasattr(
         base.model[0], "auto_model"
@@ -376,11 +380,16 @@ def _model(base: DenseRanker, options: argparse.Namespace, arm: Arm) -> "Sentenc
         prompt = None if arm.prompt else ""
     model = fresh(base, argparse.Namespace(max_length=options.max_length, query_prompt=prompt))
     if arm.pooling != "mean":
-        places = [i for i, module in enumerate(model) if isinstance(module, Pooling)]
-        if not places:
-            raise UserError(f"{base.name} pools no tokens, so --design cannot change how; leave it out.")
-        model[places[0]] = Pooling(model[places[0]].embedding_dimension, pooling_mode=arm.pooling)
+        place = _poolings(base)[0]
+        model[place] = type(model[place])(model[place].embedding_dimension, pooling_mode=arm.pooling)
     return model
+
+
+def _poolings(base: DenseRanker) -> list[int]:
+    """Return where a model's pooling is among its modules; a static table has none."""
+    from sentence_transformers.sentence_transformer.modules import Pooling
+
+    return [place for place, module in enumerate(base.model) if isinstance(module, Pooling)]
 
 
 Result = tuple[str, str, dict[str, float]]  # task, measure, query id → value

@@ -65,6 +65,20 @@ def test_the_ablation_takes_weight_and_directions_apart_and_is_not_repeated(
     assert len(pd.read_csv(folder / "curves.csv")) == sum(run["steps"] for run in runs)
 
 
+def test_a_static_table_has_no_pooling_to_change_and_the_rest_is_run(tiny_model_dir, tmp_path, rows, capsys):
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import StaticEmbedding
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(str(tiny_model_dir / "tokenizer.json"))
+    table = SentenceTransformer(modules=[StaticEmbedding(tokenizer, embedding_dim=16)], device="cpu")
+    table.save_pretrained(str(tmp_path / "table"))
+    assert main(command("ablation", tmp_path / "table", "--design")) == 0
+    assert "CLS pooling is left out: table pools no tokens" in capsys.readouterr().err
+    arms = {row["arm"] for row in rows("select arm from runs where seed >= 0")}
+    assert len(arms) == 7 and "InfoNCE, in-batch, no prefix" in arms
+
+
 def test_a_stopped_experiment_goes_on_and_ends_as_an_unstopped_one(tiny_model_dir, rows, monkeypatch, capsys):
     def stop(*_):
         raise KeyboardInterrupt
