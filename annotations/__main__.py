@@ -9,6 +9,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from annotations.account_commands import add_commands as add_account_commands
+from annotations.audit_command import add_options
+from annotations.audit_command import run as run_audit
 from vcs_demo.errors import UserError, carried_out
 from vcs_demo.settings import data_dir, database_path
 
@@ -81,18 +83,9 @@ def _parser() -> argparse.ArgumentParser:
         "audit",
         _audit,
         "Estimate from a random sample how good the mined negatives are",
-        "audit --size 100 --by-miner",
+        "audit --size 100 --strata miner,rank --html audit.html",
     )
-    audit.add_argument(
-        "--size", type=int, default=100, help="candidates in the sample (default: %(default)s)"
-    )
-    audit.add_argument("--seed", type=int, default=0, help="of the draw (default: %(default)s)")
-    audit.add_argument(
-        "--by-miner", action="store_true", help="stratify by miner, and show each one's shares"
-    )
-    audit.add_argument(
-        "--precision", type=float, default=0.1, help="say what ± this needs (default: %(default)s)"
-    )
+    add_options(audit)
 
     agree = command(
         "agreement",
@@ -186,22 +179,7 @@ def _status(options: argparse.Namespace) -> None:
 
 
 def _audit(options: argparse.Namespace) -> None:
-    from annotations.audit import audit, needed
-    from annotations.store import LabelStore
-
-    enough = needed(options.precision)
-    with LabelStore(_database(options), read_only=True) as store:
-        report = audit(store, options.size, seed=options.seed, by_miner=options.by_miner)
-    print(
-        f"{len(report.sample)} of {report.candidates} candidates drawn (seed {report.seed}), "
-        f"{report.labelled} of them labelled; shares with {report.level:.0%} Wilson intervals:"
-    )
-    strata = {"all": report.shares} | (report.by_miner if options.by_miner else {})
-    for name, shares in strata.items():
-        for label, share in shares.items():
-            figures = f"{share.share:.3f} [{share.low:.3f}, {share.high:.3f}]" if share.of else "–"
-            print(f"  {name}  {label}: {share.count}/{share.of}  {figures}")
-    print(f"± {options.precision} needs at most {enough} labelled candidates.")
+    print(run_audit(options), end="")
 
 
 def _agreement(options: argparse.Namespace) -> None:

@@ -1,30 +1,46 @@
 """The audit of mined negatives: draw a sample, see what people said of it, estimate the shares."""
 
-import hashlib
-import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from statistics import NormalDist
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from annotations.candidates import LABELS, Candidate
+from annotations.proportions import Cell, Share, estimate, needed, wilson
+from annotations.sampling import BadAuditRequest, Stratum, draw, in_order, parsed_strata, stratum_of
 from annotations.store import LabelStore
-from vcs_demo.errors import UserError
 
-
-class BadAuditRequest(UserError, ValueError):
-    """A sample size, precision or level outside its range."""
+__all__ = [
+    "AuditReport",
+    "BadAuditRequest",
+    "Part",
+    "Share",
+    "audit",
+    "draw",
+    "estimate",
+    "needed",
+    "shares",
+    "wilson",
+]
 
 
 @dataclass(frozen=True)
-class Share:
-    """How many of `of` have a label: the share, and its Wilson interval [low, high]."""
+class Part:
+    """A stratum and what its part of the sample says.
 
-    count: int
-    of: int
-    share: float
-    low: float
-    high: float
+    Attributes:
+        stratum: its miner, its band of ranks, or both (`stratum_of`).
+        candidates: how many candidates of the pool it has.
+        sampled: how many of them are sampled.
+        labelled: how many of the sampled have a label.
+        shares: label → its share in the stratum.
+    """
+
+    stratum: Stratum
+    candidates: int
+    sampled: int
+    labelled: int
+    shares: dict[str, Share]
 
 
 @dataclass(frozen=True)
@@ -32,108 +48,141 @@ class AuditReport:
     """What a sample says.
 
     Attributes:
-        candidates: how many candidates there are.
+        candidates: how many candidates there are: the pool.
         sample: the sample, in the order it was drawn.
-        labelled: how many of the sample have a label; the shares are among these.
-        shares: label → its share, for all four labels.
-        by_miner: miner → the same within that miner's part of the sample.
+        labels: id → label of the sampled candidates that have one: the majority's, `unsure` when tied.
+        shares: label → its share of the pool, for all four labels, weighted by the strata's sizes.
+        parts: the strata; none without `strata`.
+        strata: what the pool was divided by: some of `STRATA`.
+        allocation: how the sample was divided among the strata.
         seed: of the draw.
         level: of the intervals.
+        finite: whether the intervals are corrected for the size of the pool.
     """
 
     candidates: int
     sample: list[Candidate]
-    labelled: int
+    labels: dict[str, str]
     shares: dict[str, Share]
-    by_miner: dict[str, dict[str, Share]]
+    parts: tuple[Part, ...]
+    strata: tuple[str, ...]
+    allocation: str
     seed: int
     level: float
+    finite: bool
 
+    @property
+    def labelled(self) -> int:
+        """How many of the sample have a label; the shares are among these."""
+        return len(self.labels)
 
-def wilson(count: int, of: int, level: float = 0.95) -> tuple[float, float]:
-    """Return the Wilson score interval of a share (Wilson 1927, without continuity correction).
+    @property
+    def open(self) -> int:
+        """How many of the sample have no label, or `unsure`."""
+        return len(self.sample) - self.labelled + self.shares["unsure"].count
 
-    With nothing observed (`of` = 0) it is [0, 1]; a share of 0 or 1 reaches exactly 0 or 1.
-    """
-    if not 0 <= count <= of or not 0 < level < 1:
-        raise BadAuditRequest(
-            f"{count} of {of} at level {level} is no share: 0 ≤ count ≤ of and 0 < level < 1."
-        )
-    if of == 0:
-        return 0.0, 1.0
-    z = NormalDist().inv_cdf((1 + level) / 2)
-    p, spread = count / of, z * z / of
-    centre = (p + spread / 2) / (1 + spread)
-    half = math.sqrt(spread * (p * (1 - p) + spread / 4)) / (1 + spread)
-    return (0.0 if count == 0 else centre - half), (1.0 if count == of else centre + half)
+    @property
+    def unanswered(self) -> list[Stratum]:
+        """The strata without a label: with any, the shares of the pool are undefined."""
+        return [part.stratum for part in self.parts if not part.labelled]
 
+    @property
+    def design_effect(self) -> float | None:
+        """How many times the candidates this allocation needs for the precision of a plain sample.
 
-def needed(precision: float, share: float = 0.5, level: float = 0.95) -> int:
-    """Return the least sample size whose Wilson interval is at most ± `precision` wide at an expected share.
+        Kish's (1965), n Σ (W_h² / n_h) of the drawn sample, 1 when it is proportional; None where a stratum has none.
+        """
+        if not self.parts or not all(part.sampled for part in self.parts):
+            return None if self.parts else 1.0
+        inverse = sum((part.candidates / self.candidates) ** 2 / part.sampled for part in self.parts)
+        return len(self.sample) * inverse
 
-    A share of 0.5 is the worst case. `precision` in (0, 0.5).
-    """
-    if not 0 < precision < 0.5 or not 0 <= share <= 1 or not 0 < level < 1:
-        raise BadAuditRequest(
-            f"Precision ({precision}) must be between 0 and 0.5, the share ({share}) from 0 to 1, "
-            f"the level ({level}) between 0 and 1."
-        )
-    z2 = NormalDist().inv_cdf((1 + level) / 2) ** 2
-    # half(n) ≤ e, with half² = (z²/n)(pq + z²/4n) / (1 + z²/n)², is a quadratic in n: solve it.
-    a, b, c = precision**2, 2 * precision**2 * z2 - z2 * share * (1 - share), z2**2 * (precision**2 - 0.25)
-    return max(1, math.ceil((-b + math.sqrt(b * b - 4 * a * c)) / (2 * a) - 1e-9))
-
-
-def draw(
-    candidates: Sequence[Candidate], size: int, *, seed: int = 0, by_miner: bool = False
-) -> list[Candidate]:
-    """Draw candidates at random without replacement; all of them where there are no more than `size`.
-
-    The draw depends on ids and seed alone, not on the order of the candidates, and a larger sample contains a
-    smaller one. With `by_miner`, each miner gives its proportional part (largest remainders), so that the
-    plain shares of the sample remain estimates for the whole.
-    """
-    if size < 1:
-        raise BadAuditRequest(f"A sample of {size} is none; ask for 1 or more.")
-    shuffled = sorted(candidates, key=lambda c: hashlib.sha256(f"{seed}:{c.id}".encode()).digest())
-    if not by_miner or size >= len(shuffled):
-        return shuffled[:size]
-    strata: dict[str, list[Candidate]] = {}
-    for candidate in shuffled:
-        strata.setdefault(candidate.miner, []).append(candidate)
-    exact = {miner: size * len(members) / len(shuffled) for miner, members in strata.items()}
-    quota = {miner: int(part) for miner, part in exact.items()}
-    by_remainder = sorted(exact, key=lambda miner: (quota[miner] - exact[miner], miner))
-    for miner in by_remainder[: size - sum(quota.values())]:
-        quota[miner] += 1
-    return [candidate for miner in sorted(strata) for candidate in strata[miner][: quota[miner]]]
+    def as_json(self) -> dict[str, Any]:
+        """Return the figures and, by id, what the sample is and was labelled; no text of a candidate."""
+        figures = asdict(self) | {"labelled": self.labelled, "open": self.open}
+        figures["sample"] = [
+            {
+                "id": candidate.id,
+                "miner": candidate.miner,
+                "rank": candidate.rank,
+                "label": self.labels.get(candidate.id),
+            }
+            for candidate in self.sample
+        ]
+        del figures["labels"]
+        return figures
 
 
 def shares(labels: Iterable[str], level: float = 0.95) -> dict[str, Share]:
     """Return each label's share among some labels, with its Wilson interval."""
     count = Counter(labels)
     of = count.total()
-    return {
-        label: Share(count[label], of, count[label] / of if of else 0.0, *wilson(count[label], of, level))
-        for label in LABELS
-    }
+    return {label: estimate([Cell(of, of, of, count[label])], level) for label in LABELS}
 
 
 def audit(
-    store: LabelStore, size: int = 100, *, seed: int = 0, by_miner: bool = False, level: float = 0.95
+    store: LabelStore,
+    size: int = 100,
+    *,
+    seed: int = 0,
+    strata: Sequence[str] = (),
+    allocation: str = "proportional",
+    level: float = 0.95,
+    finite: bool = False,
 ) -> AuditReport:
     """Draw a sample of the store's candidates and estimate the labels' shares among those that were labelled.
 
     Label all of the sample (`store.next_candidate(annotator, only=ids)`): the labelled part of an unfinished
     one is a random sample only as far as the annotators' order is random.
+
+    Args:
+        store: the candidates and what was said of them.
+        size: of the sample, 1 or more; all candidates where there are no more.
+        seed: of the draw.
+        strata: divide the pool by some of `STRATA`.
+        allocation: `proportional` to the strata's sizes, or `equal`, so that small strata are seen too.
+        level: of the intervals, in (0, 1).
+        finite: correct the intervals for the size of the pool (see `estimate`).
+
+    Raises:
+        BadAuditRequest: one of these is outside its range.
     """
+    wilson(0, 0, level)  # a bad level is refused before anything is read
+    strata = parsed_strata(",".join(strata))
     candidates = store.candidates()
-    sample = draw(candidates, size, seed=seed, by_miner=by_miner)
-    said = {labelled.id: labelled.label for labelled in store.labelled()}
-    answered = [candidate for candidate in sample if candidate.id in said]
-    per_miner = {
-        miner: shares((said[c.id] for c in answered if c.miner == miner), level)
-        for miner in sorted({candidate.miner for candidate in sample})
-    }
-    overall = shares((said[candidate.id] for candidate in answered), level)
-    return AuditReport(len(candidates), sample, len(answered), overall, per_miner, seed, level)
+    sample = draw(candidates, size, seed=seed, strata=strata, allocation=allocation)
+    known = {labelled.id: labelled.label for labelled in store.labelled()}
+    labels = {candidate.id: known[candidate.id] for candidate in sample if candidate.id in known}
+    pool = Counter(stratum_of(candidate, strata) for candidate in candidates)
+    drawn = Counter(stratum_of(candidate, strata) for candidate in sample)
+    said = Counter((stratum_of(c, strata), labels[c.id]) for c in sample if c.id in labels)
+
+    def cell(stratum: Stratum, label: str) -> Cell:
+        labelled = sum(said[stratum, one] for one in LABELS)
+        still = drawn[stratum] - labelled + said[stratum, "unsure"]
+        count = said[stratum, label]
+        return Cell(pool[stratum], drawn[stratum], labelled, count, None if label == "unsure" else still)
+
+    def estimates(of: Sequence[Stratum]) -> dict[str, Share]:
+        return {
+            label: estimate([cell(stratum, label) for stratum in of], level, finite=finite)
+            for label in LABELS
+        }
+
+    names = sorted(pool, key=in_order)
+    parts = [
+        Part(name, pool[name], drawn[name], cell(name, "unsure").labelled, estimates([name]))
+        for name in (names if strata else ())
+    ]
+    return AuditReport(
+        len(candidates),
+        sample,
+        labels,
+        estimates(names),
+        tuple(parts),
+        strata,
+        allocation,
+        seed,
+        level,
+        finite,
+    )

@@ -1,11 +1,14 @@
 """Plotly figures that read on a light and on a dark page alike."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from html import escape
 
 import plotly.graph_objects as go
 
 GREY, GRID = "#888888", "rgba(136,136,136,.25)"
 BLUE = "#3d7fd6"
+COLOURS = (BLUE, "#d6633d", "#3da35d", "#999999", "#a23dd6", "#b08a1e", "#d63d8a", "#3dbcc4")
+LONGEST = 30  # characters of a name beside its group
 
 
 def bars(
@@ -58,6 +61,61 @@ def differences(
     figure.add_vline(x=0, line={"color": GREY, "width": 1, "dash": "dot"})
     figure.update_xaxes(title=axis, gridcolor=GRID, zeroline=False)
     figure.update_yaxes(autorange="reversed", automargin=True, gridcolor=GRID)
+    return figure
+
+
+def grouped_points(
+    names: Sequence[str],
+    series: Mapping[str, Sequence[tuple[float, float, float] | None]],
+    axis: str,
+) -> go.Figure:
+    """Draw a group of points a name, one a series, with their intervals: (value, low, high) in [0, 1], or None.
+
+    Names are texts: none is markup. A long one is cut beside its group and whole where one points.
+    """
+    figure = go.Figure()
+    places = range(len(names))
+    for number, ((title, values), colour) in enumerate(zip(series.items(), COLOURS, strict=False)):
+        there = [(place, *value) for place, value in zip(places, values, strict=True) if value]
+        offset = 0.18 * (number - (len(series) - 1) / 2)
+        figure.add_scatter(
+            x=[value for _, value, _, _ in there],
+            y=[place + offset for place, *_ in there],
+            name=title,
+            mode="markers",
+            marker={"color": colour, "size": 9},
+            error_x={
+                "type": "data",
+                "array": [high - value for _, value, _, high in there],
+                "arrayminus": [value - low for _, value, low, _ in there],
+                "color": colour,
+                "thickness": 2,
+                "width": 0,
+            },
+            hovertext=[escape(names[place]) for place, *_ in there],
+            hovertemplate="%{hovertext}: %{x:.3f}",
+        )
+    _plain(figure, len(names))
+    figure.update_layout(
+        height=110 + (16 * len(series) + 14) * len(names),
+        showlegend=True,
+        margin={"t": 50},
+        legend={"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom"},
+    )
+    short = [name if len(name) <= LONGEST else name[: LONGEST - 1] + "…" for name in names]
+    figure.update_xaxes(range=[-0.02, 1.02], title=axis, gridcolor=GRID, zerolinecolor=GRID)
+    figure.update_yaxes(
+        automargin=True,
+        range=[len(names) - 0.5, -0.5],
+        autorange=False,
+        tickvals=list(places),
+        ticktext=[escape(name) for name in short],
+        ticklabelstandoff=6,
+        showgrid=False,
+        zeroline=False,
+    )
+    for place in range(1, len(names)):
+        figure.add_hline(y=place - 0.5, line={"color": GRID, "width": 1})
     return figure
 
 

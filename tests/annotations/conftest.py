@@ -37,3 +37,14 @@ def make() -> Callable[..., Candidate]:
         return Candidate.create(**fields | changes)
 
     return candidate
+
+
+@pytest.fixture
+def pool(make: Callable[..., Candidate]) -> Callable[[dict], list[Candidate]]:
+    """Return a maker of candidates out of {(miner, rank): how many}."""
+
+    def candidates(sizes):
+        kinds = [kind for kind, count in sizes.items() for _ in range(count)]
+        return [make(q, miner=miner, rank=rank) for q, (miner, rank) in enumerate(kinds)]
+
+    return candidates

@@ -46,8 +46,9 @@ def test_the_whole_way_round(labelled, own_data_dir, tmp_path, capsys):
     assert main(["status", "--annotator", "lan"]) == 0
     assert "candidates: 2" in (said := capsys.readouterr().out) and "left: 1" in said and "hard: 1" in said
     assert main(["audit", "--by-miner"]) == 0
-    assert "2 of 2 candidates drawn (seed 0), 1 of them labelled" in (said := capsys.readouterr().out)
-    assert "all  hard: 1/1  1.000 [0.207, 1.000]" in said and "needs at most 93" in said
+    said = capsys.readouterr().out
+    assert "1 of the 2 sampled candidates are labelled" in said and "381 labelled candidates" in said
+    assert "| Hard negative | 100.0% | 20.7% – 100.0% | 1 / 1 | 50.0% – 100.0% |" in said
     assert main(["export", str(tmp_path / "a.csv")]) == 0
     assert "1 rows" in capsys.readouterr().out
     assert main(["backup"]) == 0

@@ -167,6 +167,24 @@ def test_labels_can_be_taken_along(desk, labels, tmp_path):
     assert [(item.id, item.label) for item in read_export(tmp_path / "labels.jsonl")] == labels()
 
 
+def test_the_audit_divides_the_pool_and_its_report_can_be_taken_along(desk, open_tab, tmp_path):
+    press_and_await(desk, "1", re.compile("Saved: .*Hard negative"))
+    open_tab(desk, "Audit")
+    expect(desk.locator("#vcs-audit")).to_contain_text("sampled candidates are labelled")
+    desk.get_by_label("Divide the pool by").click()
+    desk.get_by_role("option", name="rank", exact=True).click()
+    expect(desk.locator("#vcs-audit-strata")).to_contain_text("rank 2–5")
+    expect(desk.locator("#vcs-audit-strata-chart .main-svg").first).to_be_visible()
+    desk.get_by_label("Tiếng Việt").check()
+    expect(desk.locator("#vcs-audit-strata")).to_contain_text("hạng 2–5")
+    expect(desk.get_by_label("Chia tập ứng viên theo")).to_have_value("hạng")
+    desk.locator("#vcs-audit-report").click()
+    with desk.expect_download() as download:
+        desk.locator("a[download='audit.md']").first.click()
+    download.value.save_as(tmp_path / "audit.md")
+    assert "## Theo hạng" in (tmp_path / "audit.md").read_text("utf-8")
+
+
 def test_vietnamese_is_on_every_tab_and_told_to_screen_readers(visit, open_tab):
     page = visit("vi")
     assert page.evaluate("document.documentElement.lang") == "vi"

@@ -1,34 +1,77 @@
-"""The audit's page: counts, shares and intervals in both languages."""
+"""The audit's page: shares with intervals, strata, plots and the report to take away, in both languages."""
+
+from pathlib import Path
 
 import pytest
 
+from annotations.audit import audit
+from annotations.audit_report import html, markdown
 from annotations.store import LabelStore
 from vcs_demo.errors import UserError
-from vcs_demo.ui.audit import shown
+from vcs_demo.ui.audit import audited, shown, written
 from vcs_demo.ui.label import Desk
+
+PLAIN = ("", "proportional")
+
+
+def judged(store, *labels):
+    desk = Desk(store)
+    for label in labels:
+        desk.judge(desk.next("an", sample_only=False), "an", label, "", "en")
 
 
 def test_nothing_labelled_shows_dashes_and_no_chart(store):
-    text, html, chart = shown(store, 100, "en")
-    assert "0 of the 3 sampled candidates" in text and "provisional" in text
-    assert html.count("<td>–</td>") == 8 and chart["visible"] is False
+    shares, chart, parts, by_part, rest = shown(store, 100, *PLAIN, "en")
+    assert "0 of the 3 sampled candidates" in shares and "provisional" in shares
+    assert shares.count("<td>–</td>") == 9 and "0.0% – 100.0%" in shares
+    assert not chart["visible"] and not by_part["visible"] and not parts.strip()
+    assert "381 labelled candidates" in rest and "seed 0" in rest
 
 
 def test_labels_show_as_shares_with_intervals(store):
-    desk = Desk(store)
-    for label in ("hard", "hard", "trivial"):
-        desk.judge(desk.next("an", sample_only=False), "an", label, "", "en")
-    text, html, chart = shown(store, 100, "vi")
-    assert text.startswith("3 trên 3 ứng viên") and "tạm thời" not in text
-    assert "66.7%" in html and "2 / 3" in html and chart["visible"] is True
-    assert ">Âm khó<" in html and "1 · " not in html
+    judged(store, "hard", "hard", "trivial")
+    shares, chart, *_, rest = shown(store, 100, *PLAIN, "vi")
+    assert "3 trên 3 ứng viên" in shares and "tạm thời" not in shares
+    assert "66.7%" in shares and "2 / 3" in shares and chart["visible"] is True
+    assert ">Âm khó<" in shares and "1 · " not in shares and "Wilson" in rest
+
+
+def test_strata_show_as_a_table_and_a_plot(store, make):
+    store.add_candidates([make(number, miner="<b>other</b>", rank=1) for number in range(4, 8)])
+    judged(store, *["hard"] * 4, *["trivial"] * 3)
+    shares, chart, parts, by_part, rest = shown(store, 100, "miner,rank", "equal", "en")
+    assert "weighted share" in shares and "By miner and rank" in parts
+    assert "&lt;b&gt;other&lt;/b&gt;, rank 1" in parts and "<b>" not in parts
+    assert chart["visible"] and by_part["visible"] and len(by_part["value"].data) == 4
+    assert "equally many from each" in rest
+
+
+def test_what_the_label_tab_does_not_offer_is_counted(store, make):
+    store.add_candidates([make(number) for number in range(4, 120)])
+    assert "turn off" not in shown(store, 100, *PLAIN, "en")[0]
+    assert "10 of these that have no label yet are not in the sample" in shown(store, 110, *PLAIN, "en")[0]
+
+
+def test_the_report_to_take_away_is_the_commands(store):
+    judged(store, "hard", "trivial")
+    page, text = map(Path, written(audited(store, 50, "miner", "proportional"), "vi"))
+    report = audit(store, 50, strata=["miner"])
+    assert text.read_text("utf-8") == markdown(report, "vi") and (page.name, text.name) == (
+        "audit.html",
+        "audit.md",
+    )
+    assert page.read_text("utf-8").split("<h2>")[0] == html(report, "vi").split("<h2>")[0]
 
 
 def test_an_empty_store_does_not_fail():
     with LabelStore(":memory:") as store:
-        assert "0 of the 0 sampled" in shown(store, 100, "en")[0]
+        assert "0 of the 0 sampled" in shown(store, 100, *PLAIN, "en")[0]
 
 
-def test_a_size_out_of_range_is_refused(store):
-    with pytest.raises(UserError):
-        shown(store, 0, "en")
+@pytest.mark.parametrize(
+    ("size", "strata", "allocation"), [(0, *PLAIN), (None, *PLAIN), (9, "x", "equal"), (9, "", "x")]
+)
+def test_what_is_out_of_range_is_refused(store, size, strata, allocation, sentence):
+    with pytest.raises(UserError) as refused:
+        shown(store, size, strata, allocation, "en")
+    assert sentence(refused.value)

@@ -1,58 +1,71 @@
 """The Audit tab: what share of the mined negatives is hard, mislabelled or trivial."""
 
+import os
+import shutil
+import tempfile
+import time
+from pathlib import Path
+
 import gradio as gr
 
-from annotations.audit import AuditReport, Share, audit, needed
+from annotations.audit import AuditReport, audit, draw
+from annotations.audit_report import figures, html, markdown
+from annotations.audit_sections import sections
+from annotations.sampling import ALLOCATIONS, parsed_strata
 from annotations.store import LabelStore
-from vcs_demo.charts import bars
 from vcs_demo.errors import UserError
 from vcs_demo.ui.html import render
-from vcs_demo.ui.label import AUDIT_SEED, AUDIT_SIZE, label_name
-from vcs_demo.ui.words import Localised, say
+from vcs_demo.ui.label import AUDIT_SEED, AUDIT_SIZE
+from vcs_demo.ui.words import Localised, explain, number, say
+
+STRATA = {
+    "": "audit.strata_none",
+    "miner": "audit.strata_miner",
+    "rank": "audit.strata_rank",
+    "miner,rank": "audit.strata_both",
+}
+KEPT = 3600  # seconds that a report made for a visitor stays
 
 
-def table(report: AuditReport, lang: str) -> str:
-    """Lay out the shares, all together and by miner, as an HTML table."""
-    heads = [say(lang, f"audit.{key}") for key in ("label", "share", "interval", "count", "miner")]
-    parts = [(say(lang, "audit.all"), report.shares)]
-    if len(report.by_miner) > 1:
-        parts += list(report.by_miner.items())
-    lines = [
-        [label_name(label, lang), _share(s), _interval(s), f"{s.count} / {s.of}", miner]
-        for miner, shares in parts
-        for label, s in shares.items()
-    ]
-    return render("table", lang, heads=heads, rows=lines, note="")
-
-
-def _share(share: Share) -> str:
-    return f"{share.share:.1%}" if share.of else "–"
-
-
-def _interval(share: Share) -> str:
-    return f"{share.low:.1%} – {share.high:.1%}" if share.of else "–"
-
-
-def shown(store: LabelStore, size: int, lang: str) -> tuple[str, str, dict]:
-    """Return the line, the table and the chart of an audit."""
-    report = audit(store, int(size or 0), seed=AUDIT_SEED)
-    text = say(
-        lang,
-        "audit.state",
-        labelled=report.labelled,
-        sample=len(report.sample),
-        candidates=report.candidates,
-        needed=needed(0.05),
+def audited(store: LabelStore, size: float, strata: str, allocation: str) -> AuditReport:
+    """Audit the store as the tab's fields ask; raises UserError for a value outside its range."""
+    return audit(
+        store, int(number(size)), seed=AUDIT_SEED, strata=parsed_strata(strata), allocation=allocation
     )
-    if report.labelled < len(report.sample):
-        text += say(lang, "audit.partial")
-    figure = bars(
-        [label_name(label, lang) for label in report.shares],
-        [share.share for share in report.shares.values()],
-        [(share.low, share.high) for share in report.shares.values()],
-        say(lang, "audit.chart"),
+
+
+def shown(
+    store: LabelStore, size: float, strata: str, allocation: str, lang: str
+) -> tuple[str, dict, str, dict, str]:
+    """Return the shares and their chart, the strata and theirs, and the rest of the report."""
+    report = audited(store, size, strata, allocation)
+    found, charts = sections(report, lang), figures(report, lang)
+    cut = 2 if report.parts else 1
+    plots = [gr.update(value=charts.get(name), visible=name in charts) for name in ("shares", "strata")]
+    offered = {candidate.id for candidate in draw(store.candidates(), AUDIT_SIZE, seed=AUDIT_SEED)}
+    beyond = sum(c.id not in report.labels and c.id not in offered for c in report.sample)
+    note = say(lang, "audit.beyond", count=beyond) if beyond else ""
+    return (
+        render("report", lang, sections=found[:1], note=note),
+        plots[0],
+        render("report", lang, sections=found[1:cut], note=""),
+        plots[1],
+        render("report", lang, sections=found[cut:], note=""),
     )
-    return text, table(report, lang), gr.update(value=figure, visible=report.labelled > 0)
+
+
+def written(report: AuditReport, lang: str) -> list[str]:
+    """Write the report to new temporary files, HTML and Markdown; return their paths. Old ones are removed."""
+    root = Path(tempfile.gettempdir()) / f"vcs-audits-{os.getuid()}"
+    root.mkdir(mode=0o700, exist_ok=True)
+    for old in root.iterdir():
+        if old.stat().st_mtime < time.time() - KEPT:
+            shutil.rmtree(old, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(dir=root))
+    page, text = folder / "audit.html", folder / "audit.md"
+    page.write_text(html(report, lang), "utf-8")
+    text.write_text(markdown(report, lang), "utf-8")
+    return [str(page), str(text)]
 
 
 def build(store: LabelStore, words: Localised, language: gr.Radio) -> None:
@@ -61,18 +74,59 @@ def build(store: LabelStore, words: Localised, language: gr.Radio) -> None:
         words.make(gr.Markdown, {"value": lambda lang: say(lang, "audit.explain", seed=AUDIT_SEED)})
         with gr.Row():
             size = words.make(
-                gr.Number, {"label": "audit.size"}, value=AUDIT_SIZE, minimum=1, maximum=10_000, precision=0
+                gr.Number,
+                {"label": "audit.size"},
+                value=AUDIT_SIZE,
+                minimum=1,
+                maximum=10_000,
+                precision=0,
+                min_width=140,
             )
-            refresh = words.make(gr.Button, {"value": "audit.refresh"})
-        state = gr.Markdown()
-        plot = gr.Plot(show_label=False, visible=False, elem_id="vcs-audit-chart")
+            strata = words.make(
+                gr.Dropdown,
+                {
+                    "label": "audit.strata",
+                    "choices": lambda lang: [(say(lang, key), value) for value, key in STRATA.items()],
+                },
+                value="",
+                min_width=180,
+            )
+            allocation = words.make(
+                gr.Dropdown,
+                {
+                    "label": "audit.allocation",
+                    "choices": lambda lang: [(say(lang, f"audit.{name}"), name) for name in ALLOCATIONS],
+                },
+                value=ALLOCATIONS[0],
+                min_width=180,
+            )
+        with gr.Row():
+            refresh = words.make(gr.Button, {"value": "audit.refresh"}, min_width=150)
+            save = words.make(gr.Button, {"value": "audit.report"}, min_width=150, elem_id="vcs-audit-report")
+        files = words.make(
+            gr.File, {"label": "audit.files"}, visible=False, file_count="multiple", interactive=False
+        )
         data = gr.HTML(container=False, elem_id="vcs-audit")
+        plot = gr.Plot(show_label=False, visible=False, elem_id="vcs-audit-chart")
+        parts = gr.HTML(container=False, elem_id="vcs-audit-strata")
+        by_part = gr.Plot(show_label=False, visible=False, elem_id="vcs-audit-strata-chart")
+        rest = gr.HTML(container=False, elem_id="vcs-audit-rest")
 
-    def show(size: int, lang: str) -> tuple[str, str, dict]:
+    def show(size: float, strata: str, allocation: str, lang: str) -> tuple:
         try:
-            return shown(store, size, lang)
+            return *shown(store, size, strata, allocation, lang), gr.update(visible=False)
         except UserError as error:
-            raise gr.Error(str(error), print_exception=False) from error
+            raise gr.Error(explain(error, lang), print_exception=False) from error
 
+    def make(size: float, strata: str, allocation: str, lang: str) -> dict:
+        try:
+            return gr.update(value=written(audited(store, size, strata, allocation), lang), visible=True)
+        except UserError as error:
+            raise gr.Error(explain(error, lang), print_exception=False) from error
+
+    asked = [size, strata, allocation, language]
+    seen = [data, plot, parts, by_part, rest, files]
     quiet = {"api_visibility": "private", "show_progress": "hidden"}
-    gr.on([tab.select, refresh.click, language.change], show, [size, language], [state, data, plot], **quiet)
+    events = [tab.select, refresh.click, strata.input, allocation.input, language.change]
+    gr.on(events, show, asked, seen, **quiet)
+    save.click(make, asked, files, concurrency_limit=1, api_visibility="private")

@@ -344,27 +344,23 @@ WORDS: dict[str, tuple[str, str]] = {
         "{seed}) sẽ trả lời; hãy gán nhãn mẫu này trong thẻ Gán nhãn, chọn “chỉ mẫu kiểm tra”.",
     ),
     "audit.size": ("Size of the sample", "Cỡ mẫu"),
+    "audit.strata": ("Divide the pool by", "Chia tập ứng viên theo"),
+    "audit.strata_none": ("nothing", "không chia"),
+    "audit.strata_miner": ("miner", "bộ khai thác"),
+    "audit.strata_rank": ("rank", "hạng"),
+    "audit.strata_both": ("miner and rank", "bộ khai thác và hạng"),
+    "audit.allocation": ("From each stratum", "Từ mỗi tầng"),
+    "audit.proportional": ("in proportion", "theo tỉ lệ"),
+    "audit.equal": ("equally many", "số lượng bằng nhau"),
     "audit.refresh": ("Refresh", "Cập nhật"),
-    "audit.state": (
-        "{labelled} of the {sample} sampled candidates are labelled ({candidates} candidates in all). "
-        "For ±5 points at worst, {needed} would be needed.",
-        "{labelled} trên {sample} ứng viên trong mẫu đã có nhãn (tổng cộng {candidates} ứng viên). "
-        "Để sai số không quá ±5 điểm cần {needed} ứng viên.",
+    "audit.beyond": (
+        "{count} of these that have no label yet are not in the sample that the Label tab offers; to reach them, turn "
+        "off “only the audit's sample” there.",
+        "{count} ứng viên trong mẫu này chưa có nhãn và không thuộc mẫu mà thẻ Gán nhãn đưa ra; để gặp chúng, hãy bỏ "
+        "chọn “chỉ mẫu kiểm tra” ở đó.",
     ),
-    "audit.partial": (
-        " The sample is not finished, so the shares are provisional.",
-        " Mẫu chưa được gán nhãn hết nên các tỉ lệ chỉ là tạm thời.",
-    ),
-    "audit.label": ("label", "nhãn"),
-    "audit.count": ("count", "số lượng"),
-    "audit.share": ("share", "tỉ lệ"),
-    "audit.interval": ("95 % interval (Wilson)", "khoảng tin cậy 95 % (Wilson)"),
-    "audit.miner": ("mined by", "khai thác bởi"),
-    "audit.all": ("all", "tất cả"),
-    "audit.chart": (
-        "Share of the labelled sample, with 95 % intervals",
-        "Tỉ lệ trong mẫu đã gán nhãn, kèm khoảng tin cậy 95 %",
-    ),
+    "audit.report": ("Report as HTML and Markdown", "Báo cáo dạng HTML và Markdown"),
+    "audit.files": ("The report", "Báo cáo"),
     # train
     "train.tab": ("Train", "Huấn luyện"),
     "train.explain": (
