@@ -10,11 +10,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from annotations import tally
 from annotations.candidates import CANDIDATE_FIELDS
+from annotations.database import LOGGED
 from annotations.eventlog import hold, log_path, read_log
-from annotations.events import EVENT_FIELDS, now
+from annotations.events import DEFAULTS, EVENT_FIELDS, now
+from annotations.schema import connect
 from annotations.store import LabelStore
 from vcs_demo.errors import UserError, quoted
+
+FIELDS = {
+    "events": EVENT_FIELDS,
+    "settings": ("token", "at", "name", "value", "by"),
+    "gold": ("token", "at", "candidate_id", "label", "note"),
+    "calibration": ("token", "at", "candidate_id", "position"),
+}
 
 
 class BackupError(UserError, ValueError):
@@ -71,12 +81,14 @@ def default_path(folder: Path) -> Path:
 
 def check(path: Path | str) -> None:
     """Check that a file is a sound label database; raises BackupError or NotALabelDatabase."""
-    with LabelStore(path, read_only=True) as store:
-        try:
-            verdict = [row[0] for row in store.database.db.execute("PRAGMA integrity_check")]
-            orphans = store.database.db.execute("PRAGMA foreign_key_check").fetchall()
-        except sqlite3.Error as error:
-            verdict, orphans = [str(error)], []
+    db = connect(path, read_only=True, older=True)
+    try:
+        verdict = [row[0] for row in db.execute("PRAGMA integrity_check")]
+        orphans = db.execute("PRAGMA foreign_key_check").fetchall()
+    except sqlite3.Error as error:
+        verdict, orphans = [str(error)], []
+    finally:
+        db.close()
     if verdict != ["ok"] or orphans:
         raise BackupError(f"{quoted(path)} is damaged ({quoted(verdict[0])}); take another snapshot.")
 
@@ -110,6 +122,8 @@ def restore(
             with LabelStore(part, log=False) as store:
                 if replay:
                     replayed, unreadable = _replay(store, log)
+                with store.database.write():
+                    tally.rebuild(store.database.db)
                 candidates, events = store.progress()["candidates"], len(store.events())
             check(part)
             aside = _move_aside(database, log if not replay else None)
@@ -120,38 +134,45 @@ def restore(
 
 
 def _replay(store: LabelStore, log: Path) -> tuple[int, int]:
-    """Add the log's candidates that are missing, and its events newer than the last one that is here.
+    """Add the log's candidates that are missing, and of each table its rows newer than the last one that is here.
 
-    An unknown event *before* one that is here was never acknowledged (its commit failed) and stays out.
+    An unknown row *before* one that is here was never acknowledged (its commit failed) and stays out.
     Returns the number of events added, and of lines that could not be.
     """
-    here = {event["token"]: event["id"] for event in store.events()}
-    newer: dict[str, dict[str, Any]] = {}
+    rows = {table: store.database.rows(f"SELECT id, token FROM {table}") for table in FIELDS}
+    here = {table: {row["token"]: row["id"] for row in known} for table, known in rows.items()}
+    newer: dict[str, dict[str, dict[str, Any]]] = {table: {} for table in FIELDS}
     added = unreadable = 0
     with store.database.write():
         for record in read_log(log):
             if record is None:
                 unreadable += 1
-            elif record.get("kind") == "candidate":
+                continue
+            if record.get("kind") == "candidate":
                 row = {name: record.get(name) for name in CANDIDATE_FIELDS} | {
                     "at": record.get("at") or now()
                 }
                 unreadable += _insert(store, "INSERT OR IGNORE INTO candidates", row) is None
-            elif (token := str(record.get("token"))) in here:
-                newer.clear()
+                continue
+            table, token = LOGGED.get(str(record.get("kind")), "events"), str(record.get("token"))
+            if token in here[table]:
+                newer[table].clear()
             else:
-                newer.pop(token, None)  # the last line of a token is the one that can have been committed
-                newer[token] = record
-        for token, record in newer.items():
-            row = {name: record.get(name) for name in EVENT_FIELDS}
-            event_id = _insert(
-                store, "INSERT INTO events", row | {"undoes": here.get(str(record.get("undoes")))}
-            )
-            if event_id is None:
-                unreadable += 1
-            else:
-                here[token] = event_id
-                added += 1
+                newer[table].pop(
+                    token, None
+                )  # the last line of a token is the one that can have been committed
+                newer[table][token] = record
+        for table, records in newer.items():
+            for token, record in records.items():
+                row = {name: record.get(name, DEFAULTS.get(name)) for name in FIELDS[table]}
+                if table == "events":
+                    row["undoes"] = here[table].get(str(record.get("undoes")))
+                row_id = _insert(store, f"INSERT INTO {table}", row)
+                if row_id is None:
+                    unreadable += 1
+                else:
+                    here[table][token] = row_id
+                    added += table == "events"
     return added, unreadable
 
 

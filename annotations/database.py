@@ -1,6 +1,7 @@
 """The open label database: one connection behind a lock, one writer at a time, the event log beside it."""
 
 import sqlite3
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import Any
 from annotations.eventlog import EventLog, log_path
 from annotations.schema import MEMORY, DatabaseUnavailable, connect
 from vcs_demo.errors import quoted
+
+LOGGED = {"setting": "settings", "gold": "gold", "calibration": "calibration"}  # kind in the log → table
 
 
 class LabelDatabase:
@@ -67,6 +70,13 @@ class LabelDatabase:
         values = ", ".join("?" * len(record))
         return self.db.execute(f"{verb} ({', '.join(record)}) VALUES ({values})", list(record.values()))
 
+    def add(self, kind: str, records: list[dict[str, Any]]) -> None:
+        """Insert rows of a kind of `LOGGED`, each with a token of its own, and log them; inside `write`."""
+        rows = [{"token": uuid.uuid4().hex} | record for record in records]
+        for row in rows:
+            self.insert(f"INSERT INTO {LOGGED[kind]}", row)
+        self.to_log([{"kind": kind} | row for row in rows])
+
     def to_log(self, records: list[dict[str, Any]]) -> None:
         """Append to the event log; inside `write`, before its commit, so that the log never lacks a row."""
         if self._log:
@@ -82,3 +92,5 @@ class LabelDatabase:
             token = {event["id"]: event["token"] for event in events}
             self.to_log([{"kind": "candidate"} | row for row in candidates])
             self.to_log([event | {"undoes": token.get(event["undoes"])} for event in events])
+            for kind, table in LOGGED.items():
+                self.to_log([{"kind": kind} | row for row in self.rows(f"SELECT * FROM {table} ORDER BY id")])

@@ -2,15 +2,52 @@
 
 import math
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypedDict
 
 from annotations.candidates import LABELS
 from vcs_demo.errors import UserError, quoted
 from vcs_demo.text import nfc
 
-EVENT_FIELDS = ("token", "at", "kind", "candidate_id", "annotator", "label", "note", "seconds", "interface")
-SAME = ("kind", "candidate_id", "annotator", "label", "note")  # what makes two events the same action
-LIMITS = {"annotator": 100, "token": 200, "note": 5_000, "interface": 100}  # characters
+CONFIDENCES = (1, 2, 3)
+DEFAULTS = {  # of the fields that a log of the first version lacks
+    "confidence": None,
+    "flagged": 0,
+    "guideline": "",
+    "client_at": "",
+    "lease": "",
+}
+EVENT_FIELDS = (
+    "token", "at", "kind", "candidate_id", "annotator", "label", "note", "seconds", "interface", *DEFAULTS
+)  # fmt: skip
+SAME = (  # what makes two events the same action
+    "kind", "candidate_id", "annotator", "label", "note", "confidence", "flagged", "lease"
+)  # fmt: skip
+LIMITS = {  # characters
+    "annotator": 100, "token": 200, "note": 5_000, "interface": 100, "guideline": 100, "client_at": 40,
+    "lease": 200, "person": 100,
+}  # fmt: skip
+
+
+class Facts(TypedDict, total=False):
+    """What can go with an answer.
+
+    Attributes:
+        note: in the annotator's words.
+        confidence: 1 (low) to 3 (high), or None.
+        flagged: somebody should look at it.
+        seconds: time on screen; unknown where it is negative or not finite.
+        interface: what it was given through, with its language, such as `web/vi`.
+        guideline: the version that was shown.
+        client_at: the time by the annotator's own clock.
+    """
+
+    note: str
+    confidence: int | None
+    flagged: bool
+    seconds: float | None
+    interface: str
+    guideline: str
+    client_at: str
 
 
 class UnknownLabel(UserError, ValueError):
@@ -18,7 +55,7 @@ class UnknownLabel(UserError, ValueError):
 
 
 class BadEvent(UserError, ValueError):
-    """An annotator, token, note or interface that is missing or too long."""
+    """A text that is missing or too long, or a confidence out of range."""
 
 
 class TokenReused(UserError, ValueError):
@@ -35,24 +72,32 @@ def new_event(
     kind: str,
     candidate_id: str,
     annotator: str,
-    token: str,
+    token: str | None,
     *,
+    lease: str = "",
     label: str | None = None,
     note: str = "",
+    confidence: int | None = None,
+    flagged: bool = False,
     seconds: float | None = None,
     interface: str = "",
+    guideline: str = "",
+    client_at: str = "",
 ) -> dict[str, Any]:
-    """Return a checked event with the time in UTC; `seconds` that are negative or not finite become None.
+    """Return a checked event, without its time; `seconds` that are negative or not finite become None.
+
+    Without a token, the lease's is the event's.
 
     Raises:
         UnknownLabel, BadEvent: see the classes.
     """
     if kind == "label" and label not in LABELS:
         raise UnknownLabel(f"{quoted(label)} is not a label; the labels are {', '.join(LABELS)}.")
+    if confidence is not None and (type(confidence) is not int or confidence not in CONFIDENCES):
+        raise BadEvent(f"The confidence is {quoted(confidence)}; give 1 (low), 2, 3 (high) or None.")
     measured = seconds is not None and math.isfinite(seconds) and seconds >= 0
     return {
-        "token": text("token", token),
-        "at": now(),
+        "token": text("token", lease if token is None else token),
         "kind": kind,
         "candidate_id": candidate_id,
         "annotator": text("annotator", annotator),
@@ -60,6 +105,11 @@ def new_event(
         "note": text("note", note, required=False),
         "seconds": float(seconds) if measured else None,
         "interface": text("interface", interface, required=False),
+        "confidence": confidence,
+        "flagged": int(bool(flagged)),
+        "guideline": text("guideline", guideline, required=False),
+        "client_at": text("client_at", client_at, required=False),
+        "lease": text("lease", lease, required=False),
     }
 
 
@@ -73,6 +123,11 @@ def text(name: str, value: str | None, *, required: bool = True) -> str:
     return clean
 
 
+def stamp(moment: datetime) -> str:
+    """Return a time with its zone as UTC, ISO 8601, to the millisecond: in the order of time, as text too."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds")
+
+
 def now() -> str:
-    """Return the time in UTC, ISO 8601, to the millisecond."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
+    """Return the time, as `stamp` writes it."""
+    return stamp(datetime.now(UTC))

@@ -5,12 +5,13 @@ from pathlib import Path
 
 from sqlite_utils import Database, Migrations
 
+from annotations import tally
 from vcs_demo.errors import UserError, quoted
 
 MEMORY = ":memory:"
 BUSY_SECONDS = 30
 APPLICATION_ID = 0x56435341  # "VCSA", in the file's header: tells our databases from anybody else's
-SCHEMA_VERSION = 1  # the number of the last migration
+SCHEMA_VERSION = 2  # the number of the last migration
 
 migrations = Migrations("annotations")
 
@@ -66,15 +67,81 @@ def m001_candidates_and_events(db: Database) -> None:
         );
     """)
     for table in ("candidates", "events"):
-        for change in ("UPDATE", "DELETE"):
-            db.execute(f"""
-            CREATE TRIGGER {table}_no_{change.lower()} BEFORE {change} ON {table}
-            BEGIN SELECT RAISE(ABORT, '{table} are append-only'); END
-            """)
+        _append_only(db, table)
 
 
-def connect(path: Path | str, *, read_only: bool = False) -> Database:
+@migrations()
+def m002_leases_settings_gold_and_calibration(db: Database) -> None:
+    """Add who holds what, the rules of assignment, what everyone labels, and the counters behind the views."""
+    db.executescript("""
+    PRAGMA user_version = 2;
+    ALTER TABLE events ADD COLUMN confidence INTEGER CHECK (confidence BETWEEN 1 AND 3);
+    ALTER TABLE events ADD COLUMN flagged INTEGER NOT NULL DEFAULT 0 CHECK (flagged IN (0, 1));
+    ALTER TABLE events ADD COLUMN guideline TEXT NOT NULL DEFAULT '';  -- the version that was shown
+    ALTER TABLE events ADD COLUMN client_at TEXT NOT NULL DEFAULT '';  -- by the clock of the annotator's device
+    ALTER TABLE events ADD COLUMN lease TEXT NOT NULL DEFAULT '';
+    DROP VIEW labels;
+    CREATE VIEW labels AS  -- what stands: each annotator's latest answer to a candidate, where it is a label
+        SELECT id, at, candidate_id, annotator, label, note, seconds, interface,
+            confidence, flagged, guideline, client_at, lease
+        FROM answers a
+        WHERE kind = 'label' AND NOT EXISTS (
+            SELECT 1 FROM answers later
+            WHERE later.candidate_id = a.candidate_id AND later.annotator = a.annotator AND later.id > a.id
+        );
+    CREATE TABLE leases (  -- who was given what; no label hangs on them, so they are neither logged nor kept
+        token TEXT PRIMARY KEY,
+        candidate_id TEXT NOT NULL REFERENCES candidates (id),
+        annotator TEXT NOT NULL,
+        kind TEXT NOT NULL CHECK (kind IN ('main', 'calibration', 'gold')),
+        at TEXT NOT NULL,
+        expires TEXT NOT NULL  -- in UTC, like every time here: open as long as it is later than now
+    ) STRICT;
+    CREATE INDEX leases_by_candidate ON leases (candidate_id, expires);
+    CREATE INDEX leases_by_annotator ON leases (annotator, expires);
+    CREATE INDEX leases_by_expiry ON leases (expires);
+    CREATE TABLE settings (  -- the latest of a name stands
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        token TEXT NOT NULL UNIQUE,
+        at TEXT NOT NULL,
+        name TEXT NOT NULL,
+        value TEXT NOT NULL CHECK (json_valid(value)),
+        by TEXT NOT NULL
+    ) STRICT;
+    CREATE TABLE gold (  -- what is known; the latest of a candidate stands
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        token TEXT NOT NULL UNIQUE,
+        at TEXT NOT NULL,
+        candidate_id TEXT NOT NULL REFERENCES candidates (id),
+        label TEXT NOT NULL CHECK (label IN ('hard', 'false_negative', 'trivial', 'unsure')),
+        note TEXT NOT NULL DEFAULT ''
+    ) STRICT;
+    CREATE INDEX gold_by_candidate ON gold (candidate_id, id);
+    CREATE TABLE calibration (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        token TEXT NOT NULL UNIQUE,
+        at TEXT NOT NULL,
+        candidate_id TEXT NOT NULL UNIQUE REFERENCES candidates (id),
+        position INTEGER NOT NULL
+    ) STRICT;
+    """)
+    for table in ("settings", "gold", "calibration"):
+        _append_only(db, table)
+    tally.rebuild(db)
+
+
+def _append_only(db: Database, table: str) -> None:
+    for change in ("UPDATE", "DELETE"):
+        db.execute(f"""
+        CREATE TRIGGER {table}_no_{change.lower()} BEFORE {change} ON {table}
+        BEGIN SELECT RAISE(ABORT, '{table} are append-only'); END
+        """)
+
+
+def connect(path: Path | str, *, read_only: bool = False, older: bool = False) -> Database:
     """Open a label database, made and migrated if need be; for use by several threads behind one lock.
+
+    Read-only it is not migrated, so one of an older version is refused unless `older` says to take it as it is.
 
     Raises:
         NotALabelDatabase: see the class.
@@ -93,7 +160,7 @@ def connect(path: Path | str, *, read_only: bool = False) -> Database:
     try:
         connection = sqlite3.connect(target, BUSY_SECONDS, check_same_thread=False, uri=read_only)
         # Read before any pragma that writes: a stranger's file must not be touched.
-        _check_ours(connection, path, read_only)
+        _check_ours(connection, path, read_only, older)
         db = Database(connection, strict=True)
         db.execute("PRAGMA foreign_keys = ON")
         if not read_only:
@@ -114,7 +181,7 @@ def connect(path: Path | str, *, read_only: bool = False) -> Database:
         raise
 
 
-def _check_ours(connection: sqlite3.Connection, path: Path | str, read_only: bool) -> None:
+def _check_ours(connection: sqlite3.Connection, path: Path | str, read_only: bool, older: bool) -> None:
     connection.execute("BEGIN")  # one view of the file: another process may be making it at this moment
     try:
         empty = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
@@ -131,7 +198,7 @@ def _check_ours(connection: sqlite3.Connection, path: Path | str, read_only: boo
             f"{quoted(path)} was written by a newer version of this program (schema {version}, "
             f"this one knows {SCHEMA_VERSION}); update the program."
         )
-    if ours and read_only and version < SCHEMA_VERSION:
+    if ours and read_only and not older and version < SCHEMA_VERSION:
         raise NotALabelDatabase(
             f"{quoted(path)} was written by an older version (schema {version}); open it once in the app."
         )

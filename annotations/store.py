@@ -1,12 +1,13 @@
 """The label store: candidates and events in SQLite, nothing ever updated or deleted, the answer a view."""
 
-import uuid
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
-from annotations.assignment import ROUNDS, next_id
+from annotations import answers, claims, progress, settings
+from annotations.answers import UnknownCandidate
 from annotations.candidates import (
     CANDIDATE_FIELDS,
     LABELS,
@@ -18,9 +19,10 @@ from annotations.candidates import (
     majority,
 )
 from annotations.database import LabelDatabase
-from annotations.events import SAME, BadEvent, TokenReused, UnknownLabel, new_event, now, text
+from annotations.events import BadEvent, Facts, TokenReused, UnknownLabel, new_event, stamp, text
+from annotations.leases import Lease, LeaseRefused
 from annotations.schema import DatabaseUnavailable, NotALabelDatabase
-from vcs_demo.errors import UserError, quoted
+from annotations.settings import Settings
 
 __all__ = [
     "LABELS",
@@ -30,15 +32,14 @@ __all__ = [
     "DatabaseUnavailable",
     "LabelStore",
     "LabelledCandidate",
+    "Lease",
+    "LeaseRefused",
     "NotALabelDatabase",
+    "Settings",
     "TokenReused",
     "UnknownCandidate",
     "UnknownLabel",
 ]
-
-
-class UnknownCandidate(UserError, ValueError):
-    """A candidate id that is not in the database."""
 
 
 class LabelStore:
@@ -52,15 +53,23 @@ class LabelStore:
         path: the database; made if missing (unless read-only).
         read_only: open an existing one without changing anything.
         log: keep the event log; off only while restoring from it.
+        clock: tells the time, with its zone.
 
     Raises:
         NotALabelDatabase: the file is something else, or missing and read-only.
         DatabaseUnavailable: it cannot be opened now.
     """
 
-    def __init__(self, path: Path | str, read_only: bool = False, *, log: bool = True) -> None:
+    def __init__(
+        self,
+        path: Path | str,
+        read_only: bool = False,
+        *,
+        log: bool = True,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
         self.database = LabelDatabase(path, read_only=read_only, log=log)
-        self.path = self.database.path
+        self.path, self.clock = self.database.path, clock
 
     def __enter__(self) -> "LabelStore":
         return self
@@ -81,7 +90,7 @@ class LabelStore:
             BadCandidate: one of them is malformed; then none is added.
             DatabaseUnavailable: they could not be saved; then none is added.
         """
-        records = [as_record(checked(candidate)) | {"at": now()} for candidate in candidates]
+        records = [as_record(checked(candidate)) | {"at": stamp(self.clock())} for candidate in candidates]
         with self.database.write():
             added = [
                 r for r in records if self.database.insert("INSERT OR IGNORE INTO candidates", r).rowcount
@@ -93,24 +102,54 @@ class LabelStore:
         """Return a candidate by id; raises UnknownCandidate."""
         rows = self.database.rows("SELECT * FROM candidates WHERE id = ?", [candidate_id])
         if not rows:
-            raise UnknownCandidate(f"There is no candidate {quoted(candidate_id)} in {quoted(self.path)}.")
+            raise UnknownCandidate(candidate_id, self.path)
         return _candidate(rows[0])
 
     def candidates(self) -> list[Candidate]:
         """Return all candidates, in the order they were added."""
         return [_candidate(row) for row in self.database.rows("SELECT * FROM candidates ORDER BY rowid")]
 
-    def next_candidate(
-        self, annotator: str, exclude: Collection[str] = (), *, only: Collection[str] | None = None
-    ) -> Candidate | None:
-        """Return what this annotator should judge next, or None when all is done.
+    # Assignment
 
-        Left out: what the annotator has labelled, and `exclude`; what was skipped comes again in a second
-        round, once. `only` narrows the choice to some ids (an audit's sample). Queries are finished one after
-        the other; the next query is the one with fewest labels so far, then by an order of the annotator's
-        own, so that annotators spread. The order says nothing of rank or score.
+    def settings(self) -> Settings:
+        """Return the rules of assignment that stand."""
+        return settings.read(self.database)
+
+    def change_settings(self, *, by: str, **changes: Any) -> Settings:
+        """Change rules of assignment (the attributes of `Settings`), noting who did; return what stands then.
+
+        Raises:
+            BadSetting: there is no such setting, or the value is out of range; then nothing is changed.
+            DatabaseUnavailable: it could not be saved; then nothing is changed.
         """
-        found = next_id(self.database, text("annotator", annotator), exclude, only)
+        return settings.change(self.database, changes, by, stamp(self.clock()))
+
+    def claim(self, annotator: str, *, only: Collection[str] | None = None) -> Lease | None:
+        """Lend this annotator the candidate to judge next; None when nothing is left.
+
+        Who holds an open lease gets it again, on any device: same candidate, same token, its full time anew.
+        Otherwise: calibration first, in its order; gold mixed in; else queries one after the other, the least
+        labelled next (of equals, from a place of the annotator's own onwards), each in an order of the
+        annotator's own, which says nothing of rank or score. Left out is what the annotator has labelled, and
+        what `Settings.overlap` others have labelled or hold. What was skipped comes again when the rest is
+        done, once. `only` narrows all this to some ids (an audit's sample).
+
+        Raises:
+            BadEvent: the annotator is empty or too long.
+            DatabaseUnavailable: the lease could not be saved.
+        """
+        name = text("annotator", annotator)
+        with self.database.write():
+            token = claims.claim(self.database, name, self.clock(), only)
+            if token is None:
+                return None
+            row = self.database.rows("SELECT * FROM leases WHERE token = ?", [token])[0]
+            return Lease(candidate=self.candidate(row.pop("candidate_id")), **row)
+
+    def next_candidate(self, annotator: str, *, only: Collection[str] | None = None) -> Candidate | None:
+        """Return the candidate that `claim` would lend now, without lending it."""
+        with self.database.lock:
+            found = claims.due(self.database, text("annotator", annotator), self.clock(), only)
         return None if found is None else self.candidate(found)
 
     # Events
@@ -121,74 +160,55 @@ class LabelStore:
         annotator: str,
         label: str,
         *,
-        token: str,
-        note: str = "",
-        seconds: float | None = None,
-        interface: str = "",
+        lease: str = "",
+        token: str | None = None,
+        **facts: Unpack[Facts],
     ) -> int:
         """Record a label and return its event id; the same token with the same content gives the same id.
 
-        A second label of the same annotator supersedes the first. `seconds` (time taken) counts as unknown
-        where it is negative or not finite.
+        A second label of the same annotator supersedes the first. `lease` is the token of the lease it is given
+        under: it counts if the lease is open, or expired but the candidate has still room. **Without a lease the
+        overlap does not bind**: so another team's answers come in, and corrections. `token` is the event's; by
+        default the lease's, so give one where there is no lease. `facts` are what `Facts` lists.
 
         Raises:
             UnknownLabel, UnknownCandidate, BadEvent: see the classes.
-            TokenReused: the token stands for another candidate, annotator, label or note.
+            TokenReused: the token stands for another candidate, annotator or answer.
+            LeaseRefused: the lease does not cover it (see its subclasses); nothing was changed.
             DatabaseUnavailable: it could not be saved.
         """
-        return self._answer(
-            new_event(
-                "label",
-                candidate_id,
-                annotator,
-                token,
-                label=label,
-                note=note,
-                seconds=seconds,
-                interface=interface,
-            )
-        )
+        event = new_event("label", candidate_id, annotator, token, lease=lease, label=label, **facts)
+        return answers.record(self.database, event, self.clock())
 
     def skip(
         self,
         candidate_id: str,
         annotator: str,
         *,
-        token: str,
-        seconds: float | None = None,
-        interface: str = "",
+        lease: str = "",
+        token: str | None = None,
+        **facts: Unpack[Facts],
     ) -> int:
-        """Record that the annotator passes on a candidate; returns and raises as `label`."""
-        return self._answer(
-            new_event("skip", candidate_id, annotator, token, seconds=seconds, interface=interface)
-        )
+        """Record that the annotator passes on a candidate; takes, returns and raises as `label`.
+
+        A skip under an expired lease always counts: it takes nobody's place.
+        """
+        event = new_event("skip", candidate_id, annotator, token, lease=lease, **facts)
+        return answers.record(self.database, event, self.clock())
 
     def undo(self, annotator: str, *, token: str | None = None) -> Candidate | None:
         """Take back the annotator's latest label or skip that stands; return its candidate (None: nothing).
 
-        What the annotator had said of that candidate before, if anything, stands again. A token makes a
-        repeated call harmless.
+        What the annotator had said of that candidate before, if anything, stands again. The candidate is lent
+        to the annotator again if there is room: `claim` gives it. A token makes a repeated call harmless.
 
         Raises:
             TokenReused: the token stands for another event.
+            CandidateTaken: a label from before the skip would stand again, but others have its place.
             DatabaseUnavailable: it could not be saved.
         """
-        event = new_event("undo", "", annotator, uuid.uuid4().hex if token is None else token)
-        with self.database.write():
-            known = self._event(event["token"])
-            if known and (known["kind"], known["annotator"]) != ("undo", event["annotator"]):
-                raise TokenReused(event["token"], known)
-            if not known:
-                latest = self.database.rows(
-                    "SELECT * FROM answers WHERE annotator = ? ORDER BY id DESC LIMIT 1",
-                    [event["annotator"]],
-                )
-                if not latest:
-                    return None
-                known = event | {"candidate_id": latest[0]["candidate_id"]}
-                self.database.insert("INSERT INTO events", known | {"undoes": latest[0]["id"]})
-                self.database.to_log([known | {"undoes": latest[0]["token"]}])
-        return self.candidate(known["candidate_id"])
+        undone = answers.take_back(self.database, annotator, token, self.clock())
+        return None if undone is None else self.candidate(undone)
 
     def events(self) -> list[dict[str, Any]]:
         """Return every event as it was written, oldest first."""
@@ -199,7 +219,7 @@ class LabelStore:
     def labelled(self) -> list[LabelledCandidate]:
         """Return every candidate with a standing label: the majority's (`unsure` if tied), and the votes."""
         with self.database.lock:
-            votes = self._votes()
+            votes = progress.votes(self.database)
             rows = self.database.rows("SELECT * FROM candidates ORDER BY rowid")
         return [
             LabelledCandidate(
@@ -211,59 +231,19 @@ class LabelStore:
 
     def counts(self) -> dict[str, int]:
         """Return label → number of candidates whose majority says so; all four labels, in their order."""
-        found = Counter(majority(votes) for votes in self._votes().values())
+        found = Counter(majority(votes) for votes in progress.votes(self.database).values())
         return {label: found[label] for label in LABELS}
 
     def progress(self, annotator: str | None = None) -> dict[str, int]:
         """Count candidates, queries, labelled candidates, standing labels and annotators.
 
-        With an annotator also that one's `answered`, `skipped` and `left` (what `next_candidate` offers).
+        With an annotator also that one's `answered`, `skipped` and `left` (what `claim` would give one after the
+        other, if nobody else went on).
         """
-        counted = self.database.rows(
-            """
-            SELECT (SELECT count(*) FROM candidates) AS candidates,
-                (SELECT count(*) FROM (SELECT DISTINCT task, source, query_id FROM candidates)) AS queries,
-                count(DISTINCT candidate_id) AS labelled, count(*) AS labels,
-                count(DISTINCT annotator) AS annotators
-            FROM labels
-            """
-        )[0]
+        counted = progress.everyones(self.database)
         if annotator is None:
             return counted
-        mine = self.database.rows(
-            """
-            SELECT (SELECT count(*) FROM labels WHERE annotator = :annotator) AS answered,
-                count(*) AS skipped, coalesce(sum(skips >= :rounds), 0) AS given_up
-            FROM (SELECT count(*) AS skips FROM answers WHERE kind = 'skip' AND annotator = :annotator
-                  AND candidate_id NOT IN (SELECT candidate_id FROM labels WHERE annotator = :annotator)
-                  GROUP BY candidate_id)
-            """,
-            {"annotator": text("annotator", annotator), "rounds": ROUNDS},
-        )[0]
-        left = counted["candidates"] - mine["answered"] - mine.pop("given_up")
-        return counted | mine | {"left": left}
-
-    # Inside
-
-    def _answer(self, event: dict[str, Any]) -> int:
-        with self.database.write():
-            known = self._event(event["token"])
-            if known is None:
-                self.candidate(event["candidate_id"])  # raises UnknownCandidate
-                known = {"id": self.database.insert("INSERT INTO events", event).lastrowid}
-                self.database.to_log([event])
-            elif any(known[name] != event[name] for name in SAME):
-                raise TokenReused(event["token"], known)
-        return known["id"]
-
-    def _event(self, token: str) -> dict[str, Any] | None:
-        return next(iter(self.database.rows("SELECT * FROM events WHERE token = ?", [token])), None)
-
-    def _votes(self) -> dict[str, dict[str, int]]:
-        votes: dict[str, dict[str, int]] = {}
-        for row in self.database.rows("SELECT candidate_id, label, count(*) AS n FROM labels GROUP BY 1, 2"):
-            votes.setdefault(row["candidate_id"], {})[row["label"]] = row["n"]
-        return votes
+        return counted | progress.ones_own(self.database, text("annotator", annotator), self.settings())
 
 
 def _candidate(row: dict[str, Any]) -> Candidate:

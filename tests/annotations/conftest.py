@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -48,3 +49,28 @@ def pool(make: Callable[..., Candidate]) -> Callable[[dict], list[Candidate]]:
         return [make(q, miner=miner, rank=rank) for q, (miner, rank) in enumerate(kinds)]
 
     return candidates
+
+
+class Clock:
+    """A clock that stands still until told to go on."""
+
+    def __init__(self) -> None:
+        self.moment = datetime(2025, 3, 1, 8, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.moment
+
+    def forward(self, **time: float) -> None:
+        self.moment += timedelta(**time)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def timed(clock) -> Iterator[LabelStore]:
+    """A store that tells the time by `clock`."""
+    with LabelStore(":memory:", clock=clock) as opened:
+        yield opened

@@ -67,10 +67,8 @@ def test_skipped_ones_come_again_once_when_the_rest_is_done(store, make):
     assert store.undo("lan") == skipped == store.next_candidate("lan")
 
 
-def test_excluded_ones_are_left_out_and_a_sample_narrows(store, make):
+def test_a_sample_narrows(store, make):
     all_ids = [make(1, p).id for p in range(4)]
     store.add_candidates([make(1, p) for p in range(4)])
-    assert store.next_candidate("lan", exclude=all_ids[:3]).id == all_ids[3]
     assert store.next_candidate("lan", only=all_ids[2:3]).id == all_ids[2]
-    assert store.next_candidate("lan", exclude=all_ids) is None
     assert store.next_candidate("lan", only=[]) is None

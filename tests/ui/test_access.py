@@ -124,7 +124,7 @@ def test_the_handlers_refuse_a_visitor_whatever_the_page_shows(make):
     page, _ = build_app("mini", Access("read-only"))
     with LabelStore(database_path()) as store:
         store.add_candidates([make(1)])
-        turn = Turn.of(store.candidates()[0])
+        turn = Turn.of(store.claim("an"))
         judges = handlers(page, "vcs_demo.ui.label", "handler")
         assert len(judges) == 5
         for judge in judges:

@@ -7,16 +7,15 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import gradio as gr
 
 from annotations.audit import draw
-from annotations.candidates import Candidate
 from annotations.exchange import FORMATS, export
 from annotations.mining import MiningResult, mine
-from annotations.store import LABELS, LabelStore
+from annotations.store import LABELS, LabelStore, Lease, LeaseRefused, TokenReused
 from vcs_demo.browse import Library, ranker_choices
 from vcs_demo.catalog import load_ranker
 from vcs_demo.errors import UserError
@@ -73,7 +72,7 @@ class Turn:
 
     Attributes:
         candidate_id: None when nothing is left.
-        token: of the decision to come; sent twice it counts once.
+        token: of the lease, and so of the decision to come; sent twice it counts once.
         shown: when it was shown, on the server's clock.
     """
 
@@ -82,9 +81,11 @@ class Turn:
     shown: float
 
     @classmethod
-    def of(cls, candidate: Candidate | None) -> "Turn":
-        """Open a turn on a candidate."""
-        return cls(candidate.id if candidate else None, uuid.uuid4().hex, time.monotonic())
+    def of(cls, lease: Lease | None) -> "Turn":
+        """Open a turn on what was lent."""
+        if lease is None:
+            return cls(None, uuid.uuid4().hex, time.monotonic())
+        return cls(lease.candidate.id, lease.token, time.monotonic())
 
 
 def label_name(label: str, lang: str) -> str:
@@ -103,22 +104,21 @@ class Desk:
         only = None
         if sample_only:
             only = [candidate.id for candidate in draw(self.store.candidates(), AUDIT_SIZE, seed=AUDIT_SEED)]
-        return Turn.of(self.store.next_candidate(annotator, only=only))
+        return Turn.of(self.store.claim(annotator, only=only))
 
     def judge(self, turn: Turn, annotator: str, label: str, note: str, lang: str) -> None:
         """Keep a decision; on `skip`, that it was passed over."""
         if turn.candidate_id is None:
             return
-        facts = {"token": turn.token, "seconds": time.monotonic() - turn.shown, "interface": f"web/{lang}"}
+        facts = {"lease": turn.token, "seconds": time.monotonic() - turn.shown, "interface": f"web/{lang}"}
         if label == "skip":
             self.store.skip(turn.candidate_id, annotator, **facts)
         else:
             self.store.label(turn.candidate_id, annotator, label, note=note or "", **facts)
 
     def undo(self, annotator: str) -> Turn | None:
-        """Take the latest decision back and open its candidate again; None if there is none."""
-        candidate = self.store.undo(annotator)
-        return Turn.of(candidate) if candidate else None
+        """Take the latest decision back and open its candidate again, if it is still free; None if there is none."""
+        return Turn.of(self.store.claim(annotator)) if self.store.undo(annotator) else None
 
     def page(self, turn: Turn, lang: str) -> str:
         """Render what the annotator sees: neither miner, nor score, nor rank, nor others' answers."""
@@ -288,7 +288,13 @@ def build(
             def act(name: str) -> tuple[Turn, str]:
                 if token != turn.token:  # sent before the candidate that is due was on the page
                     return turn, ""
-                desk.judge(turn, name, label, note, lang)
+                try:
+                    desk.judge(turn, name, label, note, lang)
+                except (
+                    LeaseRefused,
+                    TokenReused,
+                ) as error:  # answered elsewhere, or taken: on to the next one
+                    return desk.next(name, sample_only), f"**{explain(error, lang)}**"
                 if turn.candidate_id is None:
                     text = ""
                 elif label == "skip":
@@ -314,9 +320,8 @@ def build(
         turn: Turn, sample_only: bool, lang: str, profile: gr.OAuthProfile | None
     ) -> Iterator[tuple]:
         def act(name: str) -> tuple[Turn, str]:
-            return (
-                replace(turn, shown=time.monotonic()) if turn.candidate_id else desk.next(name, sample_only)
-            ), ""
+            opened = desk.next(name, sample_only)  # what is held already, held for its full time again
+            return opened, ""
 
         if not pooled.is_set():  # opened in the first seconds after the start
             wait = render("notice", lang, kind="info", text=say(lang, "label.preparing"))

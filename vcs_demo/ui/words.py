@@ -96,6 +96,28 @@ WORDS: dict[str, tuple[str, str]] = {
         "There is a model {name} already; give another name.",
         "Đã có mô hình {name}; hãy chọn tên khác.",
     ),
+    "error.lease_unknown": (
+        "This page's candidate is no longer held for you; the answer was not counted. Here is another one.",
+        "Ứng viên trên trang này không còn được giữ cho bạn; câu trả lời chưa được tính. Mời bạn làm ứng viên khác.",
+    ),
+    "error.lease_foreign": (
+        "This candidate was given to somebody else; the answer was not counted. Here is one of your own.",
+        "Ứng viên này đã được giao cho người khác; câu trả lời chưa được tính. Mời bạn làm ứng viên của mình.",
+    ),
+    "error.lease_misplaced": (
+        "The answer was to another candidate than the one held for you; it was not counted. Here is the right one.",
+        "Câu trả lời dành cho một ứng viên khác với ứng viên được giao cho bạn nên chưa được tính. "
+        "Mời bạn làm ứng viên đúng.",
+    ),
+    "error.candidate_taken": (
+        "Somebody else has taken this candidate meanwhile; your answer was NOT counted. Here is another one.",
+        "Trong lúc đó người khác đã nhận ứng viên này; câu trả lời của bạn KHÔNG được tính. "
+        "Mời bạn làm ứng viên khác.",
+    ),
+    "error.undo_taken": (
+        "Somebody else has taken this candidate since you skipped it; the skip was not taken back.",
+        "Từ lúc bạn bỏ qua, người khác đã nhận ứng viên này; không thể hoàn tác việc bỏ qua.",
+    ),
     "error.number": ("{value} is not a number; type one.", "{value} không phải là số; hãy nhập một số."),
     # search
     "search.tab": ("Search", "Tìm kiếm"),

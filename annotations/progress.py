@@ -1,0 +1,50 @@
+"""How far labelling is, out of the counters."""
+
+from annotations.assignment import NO_CAP, ROUNDS
+from annotations.database import LabelDatabase
+from annotations.settings import Settings
+
+_EVERYONE = """
+SELECT count(*) AS candidates, (SELECT count(*) FROM query_counts) AS queries,
+    coalesce(sum(labels > 0), 0) AS labelled,
+    (SELECT coalesce(sum(answered), 0) FROM annotator_counts) AS labels,
+    (SELECT count(*) FROM annotator_counts WHERE answered > 0) AS annotators
+FROM candidate_counts
+"""
+_HANDED_OUT = """
+    (c.role = 'main' AND c.labels < :cap OR c.role = 'calibration' AND :calibration OR c.role = 'gold' AND :gold)
+"""
+_MINE = f"""
+SELECT (SELECT coalesce(sum(answered), 0) FROM annotator_counts WHERE annotator = :annotator) AS answered,
+    (SELECT count(*) FROM standing WHERE annotator = :annotator AND label IS NULL) AS skipped,
+    (SELECT count(*) FROM candidate_counts c WHERE {_HANDED_OUT}) - (
+        SELECT count(*) FROM standing s JOIN candidate_counts c ON c.candidate_id = s.candidate_id
+        WHERE s.annotator = :annotator AND (s.label IS NOT NULL OR s.skips >= :rounds) AND {_HANDED_OUT}) AS left
+"""
+
+_VOTES = "SELECT candidate_id, label, count(*) AS n FROM standing WHERE label IS NOT NULL GROUP BY 1, 2"
+
+
+def everyones(database: LabelDatabase) -> dict[str, int]:
+    """Count candidates, queries, labelled candidates, standing labels and annotators."""
+    return database.rows(_EVERYONE)[0]
+
+
+def ones_own(database: LabelDatabase, annotator: str, settings: Settings) -> dict[str, int]:
+    """Count what an annotator has answered and skipped, and what is left: others' open leases aside."""
+    facts = {
+        "annotator": annotator,
+        "rounds": ROUNDS,
+        "cap": NO_CAP if settings.overlap is None else settings.overlap,
+        "calibration": settings.calibration,
+        "gold": settings.gold_share > 0,
+    }
+    return database.rows(_MINE, facts)[0]
+
+
+def votes(database: LabelDatabase) -> dict[str, dict[str, int]]:
+    """Return candidate id → label → how many annotators say so, where anyone says anything."""
+    found: dict[str, dict[str, int]] = {}
+    for row in database.rows(_VOTES):
+        found.setdefault(row["candidate_id"], {})[row["label"]] = row["n"]
+    return found
