@@ -2,8 +2,12 @@ import json
 import shutil
 
 import pytest
+from label_databases import assert_counted, first_version
 
 from annotations.backup import BackupError, check, restore, snapshot
+from annotations.calibration import add_calibration
+from annotations.events import DEFAULTS
+from annotations.gold import GoldAnswer, add_gold
 from annotations.store import DatabaseUnavailable, LabelStore, NotALabelDatabase
 from vcs_demo.errors import UserError
 
@@ -145,3 +149,81 @@ def test_damaged_and_strange_snapshots_are_refused_and_change_nothing(path, tmp_
     assert path.read_bytes() == before
     check(path)
     assert not list(tmp_path.glob(".*partial*"))
+
+
+def rules(path):
+    with LabelStore(path, read_only=True) as store:
+        return [
+            store.database.rows(f"SELECT * FROM {table} ORDER BY id")
+            for table in ("settings", "gold", "calibration")
+        ] + [store.settings(), store.progress("lan"), store.next_candidate("mai")]
+
+
+@pytest.fixture
+def ruled(path, make):
+    """The database, with rules of assignment and what everyone labels."""
+    with LabelStore(path) as store:
+        store.change_settings(by="admin", overlap=2)
+        add_gold(store, [GoldAnswer(make(0).id, "hard", "vì sao")])
+        add_calibration(store, [make(2).id])
+        lease = store.claim("lan")
+        store.label(lease.candidate.id, "lan", "hard", lease=lease.token, confidence=3, flagged=True)
+        store.change_settings(by="admin", overlap=3)
+    return path
+
+
+def test_rules_gold_and_calibration_come_back_out_of_the_log(ruled):
+    before, events = rules(ruled), state(ruled)
+    ruled.unlink()
+    report = restore(ruled)
+    assert (report.events, report.replayed, report.unreadable) == (3, 3, 0)
+    assert rules(ruled) == before and state(ruled) == events
+    with LabelStore(ruled) as store:
+        last = store.events()[-1]
+        assert (last["confidence"], last["flagged"], last["lease"]) == (3, 1, last["token"])
+
+
+def test_rules_newer_than_the_snapshot_come_back_and_unacknowledged_ones_do_not(ruled, tmp_path):
+    copy = copy_of(ruled, tmp_path / "a.db")
+    log = ruled.with_suffix(".events.jsonl")
+    lines = log.read_text("utf-8").splitlines()
+    orphan = json.loads(lines[-1]) | {"token": "never committed", "value": "9"}
+    log.write_text("\n".join([*lines[:-1], json.dumps(orphan), lines[-1]]) + "\n", "utf-8")
+    restore(ruled, copy)
+    assert rules(ruled)[3].overlap == 3
+    with LabelStore(ruled) as store:
+        store.change_settings(by="admin", lease_minutes=5)
+    before = rules(ruled)
+    restore(ruled, copy)
+    assert rules(ruled)[3:] == before[3:]
+
+
+def test_a_log_begun_out_of_a_database_has_all_of_it(ruled):
+    before = rules(ruled)
+    ruled.with_suffix(".events.jsonl").unlink()
+    LabelStore(ruled).close()
+    ruled.unlink()
+    restore(ruled)
+    assert rules(ruled) == before
+
+
+def test_a_log_of_the_first_version_restores(path):
+    log = path.with_suffix(".events.jsonl")
+    records = [json.loads(line) for line in log.read_text("utf-8").splitlines()]
+    old = [{name: value for name, value in record.items() if name not in DEFAULTS} for record in records]
+    log.write_text("".join(json.dumps(record) + "\n" for record in old), "utf-8")
+    before = state(path)
+    path.unlink()
+    assert restore(path).unreadable == 0
+    assert state(path) == before
+
+
+def test_a_snapshot_of_the_first_version_restores(tmp_path, make):
+    candidates = [make(1, 1), make(1, 2), make(2, 1), make(2, 2)]
+    first_version(tmp_path / "old.db", candidates)
+    report = restore(tmp_path / "labels.db", tmp_path / "old.db")
+    assert (report.candidates, report.events) == (4, 8)
+    with LabelStore(tmp_path / "labels.db") as store:
+        assert_counted(store)
+    with pytest.raises(NotALabelDatabase, match="older version"):
+        LabelStore(tmp_path / "old.db", read_only=True)
