@@ -11,6 +11,7 @@ from pathlib import Path
 from annotations.account_commands import add_commands as add_account_commands
 from annotations.audit_command import add_options
 from annotations.audit_command import run as run_audit
+from annotations.study import add_commands as add_study_commands
 from vcs_demo.errors import UserError, carried_out
 from vcs_demo.settings import data_dir, database_path
 
@@ -48,9 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     mine.add_argument("--split", default="train", help="train or validation (default: %(default)s)")
     mine.add_argument("--ranker", default="bm25", help="name, directory or a+b (default: %(default)s)")
     mine.add_argument("--limit", type=int, help="most candidates in all (default: no limit)")
-    mine.add_argument(
-        "--per-query", type=int, default=4, help="most candidates a query (default: %(default)s)"
-    )
+    mine.add_argument("--per-query", type=int, default=4, help="most of a query (default: %(default)s)")
     mine.add_argument("--depth", type=int, default=50, help="ranks looked at (default: %(default)s)")
     mine.add_argument(
         "--margin", type=float, default=0.05, help="relative margin under the positive (default: %(default)s)"
@@ -71,9 +70,9 @@ def _parser() -> argparse.ArgumentParser:
     save = command("export", _export, "Export what was labelled", "export labels.parquet")
     save.add_argument("path", type=Path, help="a file, or a folder for a `datasets` data set")
     save.add_argument("--format", help="jsonl, csv, parquet or dataset (default: by the path's ending)")
-    save.add_argument(
-        "--triples", action="store_true", help="only the hard ones, as anchor, positive, negative"
-    )
+    save.add_argument("--triples", action="store_true", help="only hard ones: anchor, positive, negative")
+
+    add_study_commands(command)
 
     add_account_commands(commands)
     status = command("status", _status, "Show how far labelling is", "status")

@@ -237,8 +237,7 @@ class LabelStore:
     def progress(self, annotator: str | None = None) -> dict[str, int]:
         """Count candidates, queries, labelled candidates, standing labels and annotators.
 
-        With an annotator also that one's `answered`, `skipped` and `left` (what `claim` would give one after the
-        other, if nobody else went on).
+        With an annotator also that one's `answered`, `skipped` and `left` (what `claim` still has, others aside).
         """
         counted = progress.everyones(self.database)
         if annotator is None:

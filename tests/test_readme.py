@@ -64,7 +64,10 @@ def test_every_task_ranker_and_variable_is_documented():
         ["-m", "vcs_demo", "evaluate"],
         *(
             ["-m", "annotations", c]
-            for c in ("mine", "import", "export", "status", "audit", "agreement", "backup", "restore")
+            for c in (
+                *("mine", "import", "export", "status", "audit", "agreement", "backup", "restore"),
+                *("settings", "calibrate", "gold"),
+            )
         ),
         ["training/retrain.py"],
     ],

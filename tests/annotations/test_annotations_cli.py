@@ -8,7 +8,10 @@ import pytest
 from annotations.__main__ import _parser, main
 from annotations.store import LabelStore
 
-COMMANDS = ("mine", "import", "export", "status", "audit", "agreement", "backup", "restore")
+COMMANDS = (
+    *("mine", "import", "export", "status", "audit", "agreement", "backup", "restore"),
+    *("settings", "calibrate", "gold"),
+)
 
 
 @pytest.fixture
@@ -62,6 +65,34 @@ def test_the_whole_way_round(labelled, own_data_dir, tmp_path, capsys):
     assert main(["status", *other]) == 0
 
 
+def test_a_study_is_set_up_by_commands(labelled, make, tmp_path, capsys):
+    assert main(["settings"]) == 0
+    assert capsys.readouterr().out.split("\n")[:2] == ["overlap: none", "lease-minutes: 20"]
+    assert main("settings --overlap 3 --gold-share 0.1 --calibration off --by lan".split()) == 0
+    assert capsys.readouterr().out == "overlap: 3\nlease-minutes: 20\ngold-share: 0.1\ncalibration: off\n"
+    assert main("settings --overlap none --calibration on".split()) == 0
+    assert capsys.readouterr().out.startswith("overlap: none\n")
+    assert main(["gold"]) == 0
+    assert "Nobody has labelled gold" in capsys.readouterr().out
+    lines = [{"id": make(1).id, "label": "hard", "note": ""}, {"id": "0000", "label": "hard"}]
+    (tmp_path / "gold.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    assert main(["gold", str(tmp_path / "gold.jsonl")]) == 0
+    said = capsys.readouterr().out
+    assert "1 answers added, 0 already there" in said and "gold.jsonl:2: There is no candidate '0000'" in said
+    assert main(["gold"]) == 0
+    assert capsys.readouterr().out == "lan: 1/1 [0.207, 1.000]\n"
+    assert main(["calibrate", "--size", "2"]) == 1
+    assert "A calibration of 2 cannot be drawn" in capsys.readouterr().err
+    assert main(["calibrate", "--size", "1", "--seed", "3"]) == 0
+    assert "1 candidates added, 0 already in it" in capsys.readouterr().out
+    (tmp_path / "ids.txt").write_text(make(2).id)
+    assert main(["calibrate", "--ids", str(tmp_path / "ids.txt")]) == 0
+    assert "0 candidates added, 1 already in it" in capsys.readouterr().out
+    with LabelStore(labelled) as store:
+        assert store.database.rows("SELECT by FROM settings")[0]["by"] == "lan"
+        assert store.claim("mai").kind == "calibration"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -76,6 +107,14 @@ def test_the_whole_way_round(labelled, own_data_dir, tmp_path, capsys):
         (["agreement"], "There is no database"),
         (["backup"], "There is no database"),
         (["restore"], "nothing to restore"),
+        (["settings"], "There is no database"),
+        (["settings", "--overlap", "0"], "The overlap is '0'; give 1 to 100"),
+        (["settings", "--gold-share", "0.6"], "The gold's share is '0.6'; give 0 to 0.5"),
+        (["settings", "--lease-minutes", "0"], "lasts '0' minutes"),
+        (["calibrate", "--size", "5"], "There is no database"),
+        (["calibrate", "--ids", "none.txt"], "'none.txt' cannot be read"),
+        (["gold", "none.jsonl"], "There is no database"),
+        (["gold"], "There is no database"),
         (["status", "--database", "/proc/nowhere/x.db"], "There is no database"),
         (["import", "none.csv", "--database", "/proc/nowhere/x.db"], "/proc/nowhere"),
     ],
