@@ -102,10 +102,10 @@ WORDS: dict[str, tuple[str, str]] = {
         "tầng có đủ; mẫu lớn hơn với cùng seed sẽ chứa mẫu này.",
     ),
     "consensus": (
-        "The label of a candidate is the one that most of its annotators gave; a tie counts as “can't judge”. “Can't "
-        "judge” is one of the four labels in the shares.",
-        "Nhãn của một ứng viên là nhãn mà nhiều người gán nhất; nếu hòa thì tính là “không rõ”. “Không rõ” là một "
-        "trong bốn nhãn khi tính tỉ lệ.",
+        "The label of a candidate is the adjudicator's where there is a decision, else the one that most of its "
+        "annotators gave; a tie counts as “can't judge”. “Can't judge” is one of the four labels in the shares.",
+        "Nhãn của một ứng viên là nhãn do người phân xử quyết định nếu có, nếu không là nhãn mà nhiều người gán nhất; "
+        "nếu hòa thì tính là “không rõ”. “Không rõ” là một trong bốn nhãn khi tính tỉ lệ.",
     ),
     "wilson": (
         "Intervals: Wilson's score interval (1927), without continuity correction, each label by itself.",

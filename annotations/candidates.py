@@ -110,14 +110,16 @@ class LabelledCandidate(Candidate):
     """A candidate with what its annotators said.
 
     Attributes:
-        label: the majority's label, `unsure` when tied.
+        label: the adjudicator's where there is a decision, else the majority's, `unsure` when tied.
         votes: label → number of annotators, for the labels that were given.
         annotators: how many annotators have a standing label on it.
+        consensus: how `label` came about: `adjudicated` or `majority`.
     """
 
     label: str = "unsure"
     votes: dict[str, int] = field(default_factory=dict, hash=False)
     annotators: int = 0
+    consensus: str = "majority"
 
 
 CANDIDATE_FIELDS = tuple(f.name for f in fields(Candidate))

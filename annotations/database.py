@@ -12,7 +12,9 @@ from annotations.eventlog import EventLog, log_path
 from annotations.schema import MEMORY, DatabaseUnavailable, connect
 from vcs_demo.errors import quoted
 
-LOGGED = {"setting": "settings", "gold": "gold", "calibration": "calibration"}  # kind in the log → table
+LOGGED = {  # kind in the log → table
+    "setting": "settings", "gold": "gold", "calibration": "calibration", "decision": "decisions"
+}  # fmt: skip
 
 
 class LabelDatabase:

@@ -37,7 +37,7 @@ COLUMNS = {
     "negative": TEXT,
     "label": TEXT,
     "votes": TEXT,  # JSON: label → number of annotators
-    "consensus": TEXT,  # how `label` was made of the votes
+    "consensus": TEXT,  # how `label` came about: adjudicated, or the majority of the votes
     "candidate_id": TEXT,
     "query_id": TEXT,
     "positive_id": TEXT,
@@ -127,7 +127,7 @@ def read_export(path: Path | str) -> list[LabelledCandidate]:
 
 
 def _row(item: LabelledCandidate) -> dict[str, Any]:
-    made = {"votes": json.dumps(item.votes, sort_keys=True), "consensus": "majority"}
+    made = {"votes": json.dumps(item.votes, sort_keys=True)}
     return {c: made[c] if c in made else getattr(item, _OWN_NAME.get(c, c)) for c in COLUMNS}
 
 
@@ -140,7 +140,7 @@ def _labelled(row: Any, path: Path, number: int) -> LabelledCandidate:
             f"Row {number} of {quoted(path)} has the label {quoted(row['label'])}; "
             f"the labels are {', '.join(LABELS)}."
         )
-    values = {_OWN_NAME.get(c, c): row[c] for c in COLUMNS if c != "consensus"}
+    values = {_OWN_NAME.get(c, c): row[c] for c in COLUMNS}
     wrong = [column for column, kind in COLUMNS.items() if not isinstance(row[column], _PYTHON[kind])]
     votes = None if wrong else json.loads(row["votes"])
     if wrong or not isinstance(votes, dict):

@@ -48,3 +48,9 @@ def votes(database: LabelDatabase) -> dict[str, dict[str, int]]:
     for row in database.rows(_VOTES):
         found.setdefault(row["candidate_id"], {})[row["label"]] = row["n"]
     return found
+
+
+def decided(database: LabelDatabase) -> dict[str, str]:
+    """Return candidate id → the label that an adjudicator decided on, where one did."""
+    rows = database.rows("SELECT candidate_id, label, max(id) FROM decisions GROUP BY candidate_id")
+    return {row["candidate_id"]: row["label"] for row in rows}

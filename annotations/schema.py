@@ -71,8 +71,8 @@ def m001_candidates_and_events(db: Database) -> None:
 
 
 @migrations()
-def m002_leases_settings_gold_and_calibration(db: Database) -> None:
-    """Add who holds what, the rules of assignment, what everyone labels, and the counters behind the views."""
+def m002_assignment_and_adjudication(db: Database) -> None:
+    """Add who holds what, the rules, what everyone labels, what was decided, and the counters behind the views."""
     db.executescript("""
     PRAGMA user_version = 2;
     ALTER TABLE events ADD COLUMN confidence INTEGER CHECK (confidence BETWEEN 1 AND 3);
@@ -124,8 +124,20 @@ def m002_leases_settings_gold_and_calibration(db: Database) -> None:
         candidate_id TEXT NOT NULL UNIQUE REFERENCES candidates (id),
         position INTEGER NOT NULL
     ) STRICT;
+    CREATE TABLE decisions (  -- an adjudicator's; the latest of a candidate stands
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        token TEXT NOT NULL UNIQUE,
+        at TEXT NOT NULL,
+        candidate_id TEXT NOT NULL REFERENCES candidates (id),
+        adjudicator TEXT NOT NULL CHECK (adjudicator <> ''),
+        label TEXT NOT NULL CHECK (label IN ('hard', 'false_negative', 'trivial', 'unsure')),
+        cause TEXT NOT NULL
+            CHECK (cause IN ('ambiguous_text', 'guideline_gap', 'annotator_error', 'edge_case')),
+        note TEXT NOT NULL DEFAULT ''
+    ) STRICT;
+    CREATE INDEX decisions_by_candidate ON decisions (candidate_id, id);
     """)
-    for table in ("settings", "gold", "calibration"):
+    for table in ("settings", "gold", "calibration", "decisions"):
         _append_only(db, table)
     tally.rebuild(db)
 

@@ -217,21 +217,27 @@ class LabelStore:
     # What stands
 
     def labelled(self) -> list[LabelledCandidate]:
-        """Return every candidate with a standing label: the majority's (`unsure` if tied), and the votes."""
+        """Return every candidate with a standing label: what was decided, else the majority's; and the votes."""
         with self.database.lock:
-            votes = progress.votes(self.database)
+            votes, decided = progress.votes(self.database), progress.decided(self.database)
             rows = self.database.rows("SELECT * FROM candidates ORDER BY rowid")
         return [
             LabelledCandidate(
-                **as_record(_candidate(row)), label=majority(v), votes=v, annotators=sum(v.values())
+                **as_record(_candidate(row)),
+                label=decided.get(row["id"]) or majority(v),
+                votes=v,
+                annotators=sum(v.values()),
+                consensus="adjudicated" if row["id"] in decided else "majority",
             )
             for row in rows
             if (v := votes.get(row["id"]))
         ]
 
     def counts(self) -> dict[str, int]:
-        """Return label → number of candidates whose majority says so; all four labels, in their order."""
-        found = Counter(majority(votes) for votes in progress.votes(self.database).values())
+        """Return label → number of candidates that stand under it (see `labelled`); all four labels, in their order."""
+        with self.database.lock:
+            votes, decided = progress.votes(self.database), progress.decided(self.database)
+        found = Counter(decided.get(candidate_id) or majority(v) for candidate_id, v in votes.items())
         return {label: found[label] for label in LABELS}
 
     def progress(self, annotator: str | None = None) -> dict[str, int]:
