@@ -1,4 +1,4 @@
-"""The whole page: header, language, the six tabs, and what happens before the first visitor needs it."""
+"""The whole page: header, language, the tabs, and what happens before the first visitor needs it."""
 
 import logging
 import threading
@@ -15,7 +15,7 @@ from vcs_demo.runs import evaluate_kept
 from vcs_demo.settings import database_path
 from vcs_demo.sources import source_label
 from vcs_demo.tasks import MAIN_TASKS
-from vcs_demo.ui import audit, label, leaderboard, rerank, search, train
+from vcs_demo.ui import adjudicate, audit, label, leaderboard, rerank, search, train
 from vcs_demo.ui.access import Access
 from vcs_demo.ui.words import LANGUAGES, Localised, preferred, say
 
@@ -103,6 +103,7 @@ def build_app(source: str = "mini", access: Access | None = None) -> tuple[gr.Bl
             reranking = rerank.build(library, words, language)
             board = leaderboard.build(library, words, language, access, warm)
             labelling = label.build(library, store, words, language, access, warm.pooled)
+            adjudicate.build(store, words, language, access)
             audit.build(store, words, language)
             training = train.build(library, store, words, language, access)
 

@@ -75,6 +75,18 @@ WORDS: dict[str, tuple[str, str]] = {
         "Your account is not known here any more; ask for a new one and sign in again.",
         "Tài khoản của bạn không còn hiệu lực; hãy xin tài khoản mới rồi đăng nhập lại.",
     ),
+    "error.decision": (
+        "A decision needs a label and a cause; choose both.",
+        "Cần chọn cả kết luận lẫn nguyên nhân thì mới quyết định được.",
+    ),
+    "error.cause": (
+        "That is not one of the causes; choose one of those shown.",
+        "Nguyên nhân này không có trong danh sách; hãy chọn một nguyên nhân đang hiện.",
+    ),
+    "error.nothing_to_settle": (
+        "Nobody has labelled this candidate, so there is nothing to settle.",
+        "Chưa ai gán nhãn ứng viên này nên không có gì để phân xử.",
+    ),
     "error.adjudicator": (
         "Only adjudicators can settle disagreements here; ask an admin for that role.",
         "Ở đây chỉ người phân xử mới được quyết định; hãy xin quản trị viên cấp vai trò đó.",
@@ -357,6 +369,42 @@ WORDS: dict[str, tuple[str, str]] = {
         "The best two do not differ on any query.",
         "Hai bộ xếp hạng đứng đầu không khác nhau ở câu nào.",
     ),
+    # adjudicate
+    "adjudicate.tab": ("Adjudicate", "Phân xử"),
+    "adjudicate.explain": (
+        "Candidates on which annotators disagree, or that somebody flagged. You see what was said, not who said it. "
+        "Your decision becomes the candidate's label; a new label after it opens the question again.",
+        "Những ứng viên mà người gán nhãn không thống nhất hoặc có người gắn cờ. Bạn thấy các ý kiến, không thấy ai "
+        "nói. Quyết định của bạn trở thành nhãn của ứng viên; nếu sau đó có nhãn mới, câu hỏi được mở lại.",
+    ),
+    "adjudicate.none": (
+        "Nothing waits for a decision.",
+        "Không còn trường hợp nào cần phân xử.",
+    ),
+    "adjudicate.who": ("annotator", "người gán nhãn"),
+    "adjudicate.label": ("label", "nhãn"),
+    "adjudicate.confidence": ("confidence", "mức chắc chắn"),
+    "adjudicate.seconds": ("seconds", "giây"),
+    "adjudicate.flagged": ("flag", "cờ"),
+    "adjudicate.note": ("note", "ghi chú"),
+    "adjudicate.guideline": ("guideline", "bản hướng dẫn"),
+    "adjudicate.decision": ("What it is", "Kết luận"),
+    "adjudicate.cause": ("Why they disagreed", "Vì sao không thống nhất"),
+    "adjudicate.own_note": ("Note (optional)", "Ghi chú (không bắt buộc)"),
+    "adjudicate.go": ("Decide", "Quyết định"),
+    "adjudicate.later": ("Later", "Để sau"),
+    "adjudicate.saved": ("Decided: {label}", "Đã quyết định: {label}"),
+    "adjudicate.progress": (
+        "{waiting} waiting · causes so far: {causes}",
+        "Còn {waiting} trường hợp · nguyên nhân: {causes}",
+    ),
+    "cause.ambiguous_text": ("ambiguous text", "văn bản mơ hồ"),
+    "cause.guideline_gap": ("gap in the guideline", "hướng dẫn còn thiếu"),
+    "cause.annotator_error": ("an annotator's error", "người gán nhãn nhầm"),
+    "cause.edge_case": ("edge case", "trường hợp ranh giới"),
+    "confidence.1": ("a guess", "đoán"),
+    "confidence.2": ("fairly sure", "khá chắc"),
+    "confidence.3": ("sure", "chắc chắn"),
     # audit
     "audit.tab": ("Audit", "Kiểm tra"),
     "audit.explain": (

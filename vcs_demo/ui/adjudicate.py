@@ -1,0 +1,160 @@
+"""The Adjudicate tab: disagreements and flags one after the other, with what was said, to be decided."""
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import gradio as gr
+
+from annotations.adjudication import CAUSES, answers_to, causes, decide, disagreements
+from annotations.store import LABELS, LabelStore
+from vcs_demo.errors import UserError
+from vcs_demo.text import tidy
+from vcs_demo.ui.access import Access
+from vcs_demo.ui.html import content_words, render
+from vcs_demo.ui.label import label_name
+from vcs_demo.ui.words import Localised, explain, say
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is in front of an adjudicator; kept on the server.
+
+    Attributes:
+        candidate_id: None when nothing waits.
+        token: of the decision to come.
+        passed: ids that were put off in this sitting.
+    """
+
+    candidate_id: str | None = None
+    token: str = ""
+    passed: tuple[str, ...] = ()
+
+
+def next_case(store: LabelStore, passed: tuple[str, ...] = ()) -> Case:
+    """Open what waits next; what was put off comes again when nothing else is left."""
+    waiting = disagreements(store, exclude=passed)
+    if not waiting and passed:
+        passed, waiting = (), disagreements(store)
+    return Case(waiting[0].candidate_id if waiting else None, uuid.uuid4().hex, passed)
+
+
+def page(store: LabelStore, case: Case, lang: str) -> str:
+    """Render the candidate as the annotators saw it, and below what they said, without names."""
+    if case.candidate_id is None:
+        return render("notice", lang, kind="good", text=say(lang, "adjudicate.none"))
+    candidate = store.candidate(case.candidate_id)
+    seen = render(
+        "judge",
+        lang,
+        turn=case.token[:8],
+        candidate=candidate,
+        positive=tidy(candidate.positive),
+        passage=tidy(candidate.passage),
+        words=content_words(candidate.query),
+        words_in_texts=content_words(candidate.positive, candidate.passage),
+    )
+    keys = ("who", "label", "confidence", "seconds", "flagged", "note", "guideline")
+    lines = [
+        [
+            answer.annotator,
+            label_name(answer.label, lang),
+            "–" if answer.confidence is None else say(lang, f"confidence.{answer.confidence}"),
+            "–" if answer.seconds is None else f"{answer.seconds:.0f}",
+            "⚑" if answer.flagged else "–",
+            answer.note or "–",
+            answer.guideline or "–",
+        ]
+        for answer in answers_to(store, case.candidate_id)
+    ]
+    heads = [say(lang, f"adjudicate.{key}") for key in keys]
+    return seen + render("table", lang, heads=heads, rows=lines, note="")
+
+
+def progress(store: LabelStore, lang: str) -> str:
+    """Say how many wait, and what the causes of the settled ones were."""
+    named = ", ".join(f"{say(lang, f'cause.{name}')} {count}" for name, count in causes(store).items())
+    return say(lang, "adjudicate.progress", waiting=len(disagreements(store)), causes=named)
+
+
+def build(store: LabelStore, words: Localised, language: gr.Radio, access: Access) -> None:
+    """Lay out the tab."""
+    with words.make(gr.Tab, {"label": "adjudicate.tab"}, id="adjudicate") as tab:
+        words.make(gr.Markdown, {"value": "adjudicate.explain"})
+        case = gr.State(Case())
+        shown = gr.Textbox(visible=False)  # the case's token, so that a double click decides once
+        view = gr.HTML(container=False, elem_id="vcs-adjudicate")
+        label = words.make(
+            gr.Radio,
+            {
+                "label": "adjudicate.decision",
+                "choices": lambda lang: [(label_name(name, lang), name) for name in LABELS],
+            },
+        )
+        cause = words.make(
+            gr.Radio,
+            {
+                "label": "adjudicate.cause",
+                "choices": lambda lang: [(say(lang, f"cause.{name}"), name) for name in CAUSES],
+            },
+        )
+        note = words.make(gr.Textbox, {"label": "adjudicate.own_note"}, lines=1, max_length=2_000)
+        with gr.Row():
+            go = words.make(
+                gr.Button, {"value": "adjudicate.go"}, variant="primary", elem_id="vcs-adjudicate-go"
+            )
+            later = words.make(gr.Button, {"value": "adjudicate.later"}, min_width=120)
+        said = gr.Markdown(elem_id="vcs-adjudicate-said")
+
+    seen = [case, shown, view, label, cause, note, said]
+
+    def guarded(
+        act: Callable[[str], tuple[Case, str]],
+        lang: str,
+        profile: gr.OAuthProfile | None,
+        request: gr.Request | None,
+    ) -> tuple:
+        try:
+            opened, text = act(access.adjudicator(profile, request).name)
+        except UserError as error:
+            return *(gr.skip() for _ in seen[:-1]), f"**{explain(error, lang)}**"
+        text = " · ".join(part for part in (text, progress(store, lang)) if part)
+        return opened, opened.token, page(store, opened, lang), None, None, "", text
+
+    def settle(
+        case: Case,
+        shown: str,
+        label: str | None,
+        cause: str | None,
+        note: str,
+        lang: str,
+        profile: gr.OAuthProfile | None,
+        request: gr.Request | None = None,
+    ) -> tuple:
+        def act(name: str) -> tuple[Case, str]:
+            if case.candidate_id is None or shown != case.token:
+                return next_case(store, case.passed), ""
+            if not label or not cause:
+                raise UserError(say("en", "error.decision"), "error.decision")
+            decide(store, case.candidate_id, name, label, cause, token=case.token, note=note or "")
+            return next_case(store, case.passed), say(lang, "adjudicate.saved", label=label_name(label, lang))
+
+        return guarded(act, lang, profile, request)
+
+    def put_off(
+        case: Case, lang: str, profile: gr.OAuthProfile | None, request: gr.Request | None = None
+    ) -> tuple:
+        passed = case.passed + ((case.candidate_id,) if case.candidate_id else ())
+        return guarded(lambda name: (next_case(store, passed), ""), lang, profile, request)
+
+    def open_tab(
+        case: Case, lang: str, profile: gr.OAuthProfile | None, request: gr.Request | None = None
+    ) -> tuple:
+        return guarded(lambda name: (next_case(store, case.passed), ""), lang, profile, request)
+
+    quiet = {"api_visibility": "private", "show_progress": "hidden"}
+    serial = {"trigger_mode": "multiple", "concurrency_limit": 1, "concurrency_id": "adjudicate"}
+    go.click(settle, [case, shown, label, cause, note, language], seen, **serial, **quiet)
+    later.click(put_off, [case, language], seen, **serial, **quiet)
+    tab.select(open_tab, [case, language], seen, **serial, **quiet)
+    language.change(open_tab, [case, language], seen, **serial, **quiet)
