@@ -132,7 +132,7 @@ def audit(
 ) -> AuditReport:
     """Draw a sample of the store's candidates and estimate the labels' shares among those that were labelled.
 
-    Label all of the sample (`store.next_candidate(annotator, only=ids)`): the labelled part of an unfinished
+    Label all of the sample (`store.claim(annotator, only=ids)`): the labelled part of an unfinished
     one is a random sample only as far as the annotators' order is random.
 
     Args:

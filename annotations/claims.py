@@ -36,10 +36,11 @@ def due(
     database: LabelDatabase, annotator: str, moment: datetime, only: Collection[str] | None
 ) -> str | None:
     """Return the id of the candidate that `claim` would lend now; changes nothing."""
-    rules = settings.read(database)
-    if _held(database, annotator, moment, only, rules) is not None:
-        return leases.held(database, annotator, stamp(moment))["candidate_id"]
-    return Assignment(database, rules, annotator, stamp(moment), only).next_id()
+    with database.lock:
+        rules = settings.read(database)
+        if _held(database, annotator, moment, only, rules) is not None:
+            return leases.held(database, annotator, stamp(moment))["candidate_id"]
+        return Assignment(database, rules, annotator, stamp(moment), only).next_id()
 
 
 def _held(

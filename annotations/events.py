@@ -64,7 +64,8 @@ class TokenReused(UserError, ValueError):
     def __init__(self, token: str, known: dict[str, Any]) -> None:
         super().__init__(
             f"The token {quoted(token)} already stands for another {known['kind']} "
-            f"(candidate {known['candidate_id']}); use a new token for every new action."
+            f"(candidate {known['candidate_id']}); use a new token for every new action.",
+            "error.token_reused",
         )
 
 

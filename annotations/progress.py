@@ -14,14 +14,15 @@ FROM candidate_counts
 _HANDED_OUT = """
     (c.role = 'main' AND c.labels < :cap OR c.role = 'calibration' AND :calibration OR c.role = 'gold' AND :gold)
 """
-_MINE = f"""
+_MINE = """
 SELECT (SELECT coalesce(sum(answered), 0) FROM annotator_counts WHERE annotator = :annotator) AS answered,
-    (SELECT count(*) FROM standing WHERE annotator = :annotator AND label IS NULL) AS skipped,
-    (SELECT count(*) FROM candidate_counts c WHERE {_HANDED_OUT}) - (
-        SELECT count(*) FROM standing s JOIN candidate_counts c ON c.candidate_id = s.candidate_id
-        WHERE s.annotator = :annotator AND (s.label IS NOT NULL OR s.skips >= :rounds) AND {_HANDED_OUT}) AS left
+    (SELECT count(*) FROM standing WHERE annotator = :annotator AND label IS NULL) AS skipped
 """
-
+_LEFT = f"""
+SELECT (SELECT count(*) FROM candidate_counts c WHERE {_HANDED_OUT}) - (
+    SELECT count(*) FROM standing s JOIN candidate_counts c ON c.candidate_id = s.candidate_id
+    WHERE s.annotator = :annotator AND (s.label IS NOT NULL OR s.skips >= :rounds) AND {_HANDED_OUT}) AS left
+"""
 _VOTES = "SELECT candidate_id, label, count(*) AS n FROM standing WHERE label IS NOT NULL GROUP BY 1, 2"
 
 
@@ -30,8 +31,13 @@ def everyones(database: LabelDatabase) -> dict[str, int]:
     return database.rows(_EVERYONE)[0]
 
 
-def ones_own(database: LabelDatabase, annotator: str, settings: Settings) -> dict[str, int]:
-    """Count what an annotator has answered and skipped, and what is left: others' open leases aside."""
+def ones_own(database: LabelDatabase, annotator: str) -> dict[str, int]:
+    """Count what an annotator has answered and skipped."""
+    return database.rows(_MINE, {"annotator": annotator})[0]
+
+
+def left(database: LabelDatabase, annotator: str, settings: Settings) -> int:
+    """Count what may still be lent to an annotator, as if nobody held anything."""
     facts = {
         "annotator": annotator,
         "rounds": ROUNDS,
@@ -39,7 +45,7 @@ def ones_own(database: LabelDatabase, annotator: str, settings: Settings) -> dic
         "calibration": settings.calibration,
         "gold": settings.gold_share > 0,
     }
-    return database.rows(_MINE, facts)[0]
+    return database.rows(_LEFT, facts)[0]["left"]
 
 
 def votes(database: LabelDatabase) -> dict[str, dict[str, int]]:

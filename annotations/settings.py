@@ -1,7 +1,7 @@
 """How candidates are handed out: how many label each, for how long one is lent, how much gold is mixed in."""
 
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from annotations.database import LabelDatabase
@@ -52,9 +52,14 @@ NAMES = tuple(field.name for field in fields(Settings))
 
 
 def read(database: LabelDatabase) -> Settings:
-    """Return the settings that stand; what was never set has its default."""
-    rows = database.rows("SELECT name, value FROM settings ORDER BY id")
-    return Settings(**{row["name"]: json.loads(row["value"]) for row in rows if row["name"] in NAMES})
+    """Return the settings that stand; what this version does not take is passed over."""
+    rules = Settings()
+    for row in database.rows("SELECT name, value FROM settings ORDER BY id"):
+        try:
+            rules = replace(rules, **{row["name"]: json.loads(row["value"])})
+        except (BadSetting, TypeError):  # out of another version's database or log
+            continue
+    return rules
 
 
 def change(database: LabelDatabase, changes: dict[str, Any], by: str, at: str) -> Settings:

@@ -119,8 +119,7 @@ class LabelStore:
         """Change rules of assignment (the attributes of `Settings`), noting who did; return what stands then.
 
         Raises:
-            BadSetting: there is no such setting, or the value is out of range; then nothing is changed.
-            DatabaseUnavailable: it could not be saved; then nothing is changed.
+            BadSetting, DatabaseUnavailable: see the classes; then nothing is changed.
         """
         return settings.change(self.database, changes, by, stamp(self.clock()))
 
@@ -128,11 +127,11 @@ class LabelStore:
         """Lend this annotator the candidate to judge next; None when nothing is left.
 
         Who holds an open lease gets it again, on any device: same candidate, same token, its full time anew.
-        Otherwise: calibration first, in its order; gold mixed in; else queries one after the other, the least
-        labelled next (of equals, from a place of the annotator's own onwards), each in an order of the
-        annotator's own, which says nothing of rank or score. Left out is what the annotator has labelled, and
-        what `Settings.overlap` others have labelled or hold. What was skipped comes again when the rest is
-        done, once. `only` narrows all this to some ids (an audit's sample).
+        Otherwise: calibration first; gold mixed in; else queries one after the other, the least labelled next (of
+        equals, onwards from a place of the annotator's own), each in an order of the annotator's own, which says
+        nothing of rank or score. Left out is what the annotator has labelled, and what `Settings.overlap` others
+        have labelled or hold. What was skipped comes again when the rest is done, once. `only` narrows all this
+        to some ids (an audit's sample).
 
         Raises:
             BadEvent: the annotator is empty or too long.
@@ -148,8 +147,7 @@ class LabelStore:
 
     def next_candidate(self, annotator: str, *, only: Collection[str] | None = None) -> Candidate | None:
         """Return the candidate that `claim` would lend now, without lending it."""
-        with self.database.lock:
-            found = claims.due(self.database, text("annotator", annotator), self.clock(), only)
+        found = claims.due(self.database, text("annotator", annotator), self.clock(), only)
         return None if found is None else self.candidate(found)
 
     # Events
@@ -240,15 +238,18 @@ class LabelStore:
         found = Counter(decided.get(candidate_id) or majority(v) for candidate_id, v in votes.items())
         return {label: found[label] for label in LABELS}
 
-    def progress(self, annotator: str | None = None) -> dict[str, int]:
+    def progress(self, annotator: str | None = None, *, left: bool = True) -> dict[str, int]:
         """Count candidates, queries, labelled candidates, standing labels and annotators.
 
-        With an annotator also that one's `answered`, `skipped` and `left` (what `claim` still has, others aside).
+        With an annotator also that one's `answered`, `skipped` and, if wanted (the slowest), `left`: what `claim` has.
         """
         counted = progress.everyones(self.database)
-        if annotator is None:
-            return counted
-        return counted | progress.ones_own(self.database, text("annotator", annotator), self.settings())
+        if annotator is not None:
+            name = text("annotator", annotator)
+            counted |= progress.ones_own(self.database, name)
+            if left:
+                counted["left"] = progress.left(self.database, name, self.settings())
+        return counted
 
 
 def _candidate(row: dict[str, Any]) -> Candidate:

@@ -23,9 +23,9 @@ CREATE TABLE candidate_counts (
     query INTEGER NOT NULL REFERENCES query_counts (id),
     role TEXT NOT NULL DEFAULT 'main' CHECK (role IN ('main', 'calibration', 'gold')),
     labels INTEGER NOT NULL DEFAULT 0  -- standing ones, one an annotator
-) STRICT;
+) STRICT, WITHOUT ROWID;
 CREATE INDEX candidate_counts_by_query ON candidate_counts (query, role, labels);
-CREATE TABLE annotator_counts (annotator TEXT PRIMARY KEY, answered INTEGER NOT NULL DEFAULT 0) STRICT;
+CREATE TABLE annotator_counts (annotator TEXT PRIMARY KEY, answered INTEGER NOT NULL DEFAULT 0) STRICT, WITHOUT ROWID;
 CREATE TABLE standing (  -- as the view `labels`, and skips that were not undone
     annotator TEXT NOT NULL,
     candidate_id TEXT NOT NULL REFERENCES candidates (id),

@@ -253,3 +253,21 @@ def test_the_tab_opened_in_the_first_seconds_waits_for_the_starter_pool(make, ow
     turn, html, *_ = next(shown)
     assert turn.candidate_id == make(1).id and "vcs-judge" in html
     warm.store.close()
+
+
+def test_what_is_held_is_opened_again_by_whatever_page(desk):
+    turn = desk.next("an", sample_only=False)
+    again = desk.next("an", sample_only=False)
+    assert (again.candidate_id, again.token) == (turn.candidate_id, turn.token)
+
+
+@pytest.mark.parametrize(("lang", "says"), [("en", "no longer held for you"), ("vi", "chưa được tính")])
+def test_a_page_whose_candidate_is_gone_goes_on_to_the_next_one(make, own_data_dir, lang, says):
+    page, warm = build_app("mini", Access("single"))
+    warm.store.add_candidates([make(1)])
+    judge = next(f.fn for f in page.fns.values() if getattr(f.fn, "__name__", "") == "handler")
+    stale = Turn(make(1).id, "of another day", 0.0)
+    turn, html, said, *_ = judge(stale, "", False, lang, stale.token, None)
+    assert says in said and "vcs-judge" in html
+    assert turn.token != stale.token and warm.store.events() == []
+    warm.store.close()

@@ -98,13 +98,19 @@ class Desk:
 
     def __init__(self, store: LabelStore) -> None:
         self.store = store
+        self._sample: tuple[int, list[str]] = (0, [])  # of how many candidates, and their ids
+
+    def sample(self) -> list[str]:
+        """Return the ids of the audit's sample, drawn anew when candidates were added."""
+        count = self.store.progress()["candidates"]
+        if count != self._sample[0]:
+            drawn = draw(self.store.candidates(), AUDIT_SIZE, seed=AUDIT_SEED)
+            self._sample = count, [candidate.id for candidate in drawn]
+        return self._sample[1]
 
     def next(self, annotator: str, sample_only: bool) -> Turn:
         """Open the annotator's next turn."""
-        only = None
-        if sample_only:
-            only = [candidate.id for candidate in draw(self.store.candidates(), AUDIT_SIZE, seed=AUDIT_SEED)]
-        return Turn.of(self.store.claim(annotator, only=only))
+        return Turn.of(self.store.claim(annotator, only=self.sample() if sample_only else None))
 
     def judge(self, turn: Turn, annotator: str, label: str, note: str, lang: str) -> None:
         """Keep a decision; on `skip`, that it was passed over."""
@@ -141,7 +147,7 @@ class Desk:
 
     def progress(self, annotator: str, lang: str) -> str:
         """Say how far the annotator and everyone is."""
-        counts = self.store.progress(annotator)
+        counts = self.store.progress(annotator, left=False)
         return say(
             lang,
             "label.progress",

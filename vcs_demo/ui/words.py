@@ -108,6 +108,10 @@ WORDS: dict[str, tuple[str, str]] = {
         "There is a model {name} already; give another name.",
         "Đã có mô hình {name}; hãy chọn tên khác.",
     ),
+    "error.token_reused": (
+        "You have answered this candidate already, on another page; this answer was not counted. Here is another one.",
+        "Bạn đã trả lời ứng viên này trên một trang khác; câu trả lời này chưa được tính. Mời bạn làm ứng viên khác.",
+    ),
     "error.lease_unknown": (
         "This page's candidate is no longer held for you; the answer was not counted. Here is another one.",
         "Ứng viên trên trang này không còn được giữ cho bạn; câu trả lời chưa được tính. Mời bạn làm ứng viên khác.",
