@@ -10,7 +10,7 @@ from annotations.store import LabelStore
 from vcs_demo.errors import UserError
 from vcs_demo.settings import database_path
 from vcs_demo.ui.access import Access
-from vcs_demo.ui.label import Turn
+from vcs_demo.ui.desk import Turn
 from vcs_demo.ui.page import build_app
 
 AN, BINH = SimpleNamespace(username="an"), SimpleNamespace(username="binh")
@@ -128,11 +128,11 @@ def test_the_handlers_refuse_a_visitor_whatever_the_page_shows(make):
         judges = handlers(page, "vcs_demo.ui.label", "handler")
         assert len(judges) == 5
         for judge in judges:
-            said = judge(turn, "a note", False, "en", turn.token, AN)[2]
+            said = judge(turn, "a note", None, False, False, "en", turn.token, "", AN)[2]
             assert "read-only" in said
         (take_back,) = handlers(page, "vcs_demo.ui.label", "take_back")
         assert "read-only" in take_back(turn, "en", None)[2]
-        (mining,) = handlers(page, "vcs_demo.ui.label", "run")
+        (mining,) = handlers(page, "vcs_demo.ui.pool", "run")
         assert ["VCS_ADMINS" in html for html in mining("bm25", 5, 0.05, "en", AN)] == [True]
         (computing,) = handlers(page, "vcs_demo.ui.leaderboard", "run")
         assert ["VCS_ADMINS" in html for html in computing(["vimedretrieve"], ["bm25"], "en", AN)] == [True]
@@ -142,7 +142,7 @@ def test_the_handlers_refuse_a_visitor_whatever_the_page_shows(make):
         (halt,) = handlers(page, "vcs_demo.ui.train", "halt")
         with pytest.raises(Exception, match="VCS_ADMINS"):
             halt("en", AN)
-        (save,) = handlers(page, "vcs_demo.ui.label", "save_labels")
+        (save,) = handlers(page, "vcs_demo.ui.pool", "save_labels")
         with pytest.raises(Exception, match="read-only"):
             save("jsonl", "en", AN)
         assert store.events() == [] and len(store.candidates()) == 1

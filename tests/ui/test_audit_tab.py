@@ -9,7 +9,7 @@ from annotations.audit_report import html, markdown
 from annotations.store import LabelStore
 from vcs_demo.errors import UserError
 from vcs_demo.ui.audit import audited, shown, written
-from vcs_demo.ui.label import Desk
+from vcs_demo.ui.desk import Desk
 
 PLAIN = ("", "proportional")
 

@@ -2,6 +2,9 @@
 
 import shutil
 import tempfile
+import time
+import unicodedata
+from dataclasses import replace
 
 import pytest
 
@@ -10,8 +13,9 @@ from annotations.store import LABELS, LabelStore
 from vcs_demo.browse import Library
 from vcs_demo.errors import UserError
 from vcs_demo.ui.access import Access
-from vcs_demo.ui.label import AUDIT_SIZE, Desk, Turn, exported, mined
+from vcs_demo.ui.desk import AUDIT_SIZE, Desk, Turn, guideline
 from vcs_demo.ui.page import build_app
+from vcs_demo.ui.pool import exported, mined
 
 
 @pytest.fixture
@@ -243,7 +247,7 @@ def test_the_tab_opened_in_the_first_seconds_waits_for_the_starter_pool(make, ow
     (open_tab,) = {
         f.fn
         for f in page.fns.values()
-        if getattr(f.fn, "__name__", "") == "open_tab" and f.fn.__module__ == Desk.__module__
+        if getattr(f.fn, "__name__", "") == "open_tab" and f.fn.__module__ == "vcs_demo.ui.label"
     }
     warm.pooled.clear()
     shown = open_tab(Turn(None, "", 0.0), False, "vi", None)
@@ -267,7 +271,56 @@ def test_a_page_whose_candidate_is_gone_goes_on_to_the_next_one(make, own_data_d
     warm.store.add_candidates([make(1)])
     judge = next(f.fn for f in page.fns.values() if getattr(f.fn, "__name__", "") == "handler")
     stale = Turn(make(1).id, "of another day", 0.0)
-    turn, html, said, *_ = judge(stale, "", False, lang, stale.token, None)
+    turn, html, said, *_ = judge(stale, "", None, False, False, lang, stale.token, "", None)
     assert says in said and "vcs-judge" in html
     assert turn.token != stale.token and warm.store.events() == []
+    warm.store.close()
+
+
+def test_an_answer_keeps_how_sure_one_was_the_flag_the_guideline_and_both_clocks(desk):
+    turn = desk.next("an", sample_only=False)
+    facts = {"confidence": 2, "flagged": True, "client_at": "2026-01-02T03:04:05.678Z"}
+    desk.judge(turn, "an", "hard", "", "vi", **facts)
+    (event,) = desk.store.events()
+    assert (event["confidence"], event["flagged"], event["client_at"]) == (2, 1, "2026-01-02T03:04:05.678Z")
+    assert event["guideline"] == guideline("vi")[0] == guideline("en")[0] != ""
+    desk.judge(desk.next("an", sample_only=False), "an", "hard", "", "en", client_at="<script>")
+    assert desk.store.events()[-1]["client_at"] == ""
+
+
+def test_the_guidelines_have_the_same_parts_in_both_languages():
+    (_, english), (_, vietnamese) = guideline("en"), guideline("vi")
+    for mark in ("####", "- **", "| 1 |", "| 4 |", "*Trẻ sốt bao nhiêu độ", "**U**"):
+        assert english.count(mark) == vietnamese.count(mark) >= 1, mark
+    assert unicodedata.is_normalized("NFC", english + vietnamese)
+
+
+def test_eight_hasty_answers_in_a_row_are_said_once_and_slow_ones_never(make):
+    with LabelStore(":memory:") as store:
+        store.add_candidates([make(number) for number in range(20)])
+        desk = Desk(store)
+
+        def answer(annotator, seconds):
+            turn = desk.next(annotator, sample_only=False)
+            desk.judge(replace(turn, shown=time.monotonic() - seconds), annotator, "hard", "", "en")
+            return desk.is_hasty(annotator)
+
+        assert [answer("an", 0.5) for _ in range(10)] == [False] * 7 + [True] + [False] * 2
+        assert not any(answer("binh", 0.5 if number % 8 else 5) for number in range(16))
+
+
+def test_why_a_candidate_was_mined_is_told_only_after_its_answer(make, own_data_dir):
+    page, warm = build_app("mini", Access("single"))
+    warm.store.add_candidates([make(1), make(2)])
+    handlers = {
+        f.fn.__name__: f.fn for f in page.fns.values() if f.fn and f.fn.__module__ == "vcs_demo.ui.label"
+    }
+    (before,) = handlers["open_tab"](Turn(None, "", 0.0), False, "en", None)
+    assert not any("secret-miner" in str(part) for part in before)
+    turn = before[0]
+    judge = next(f.fn for f in page.fns.values() if getattr(f.fn, "__name__", "") == "handler")
+    after = judge(turn, "", 3, True, False, "en", turn.token, "", None)
+    assert "secret-miner ranked this candidate 6173" in after[6]
+    assert not any("secret-miner" in str(part) for part in after[:6])
+    assert after[3:6] == ("", None, False)  # note, confidence and flag begin anew
     warm.store.close()

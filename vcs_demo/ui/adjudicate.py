@@ -11,8 +11,8 @@ from annotations.store import LABELS, LabelStore
 from vcs_demo.errors import UserError
 from vcs_demo.text import tidy
 from vcs_demo.ui.access import Access
+from vcs_demo.ui.desk import label_name
 from vcs_demo.ui.html import content_words, render
-from vcs_demo.ui.label import label_name
 from vcs_demo.ui.words import Localised, explain, say
 
 

@@ -14,8 +14,8 @@ from annotations.audit_sections import sections
 from annotations.sampling import ALLOCATIONS, parsed_strata
 from annotations.store import LabelStore
 from vcs_demo.errors import UserError
+from vcs_demo.ui.desk import AUDIT_SEED, AUDIT_SIZE
 from vcs_demo.ui.html import render
-from vcs_demo.ui.label import AUDIT_SEED, AUDIT_SIZE
 from vcs_demo.ui.words import Localised, explain, number, say
 
 STRATA = {

@@ -234,20 +234,22 @@ WORDS: dict[str, tuple[str, str]] = {
     # label
     "label.tab": ("Label", "Gán nhãn"),
     "label.guide_title": ("How to judge", "Cách đánh giá"),
-    "label.guide": (
-        "Does the **candidate** answer the **query**? The passage that is already known to answer it is shown for "
-        "comparison.\n\n"
-        "- **1 · Hard negative**: it is about the same thing, but does not answer the query.\n"
-        "- **2 · False negative**: it does answer the query, at least in part; it was wrongly taken for a negative.\n"
-        "- **3 · Trivial**: it is about something else; anyone sees at once that it does not answer.\n"
-        "- **4 · Can't judge**: unclear, or you would have to guess.\n\n"
-        "Keys: 1, 2, 3, 4; U takes your last answer back; S skips for now; N writes a note.",
-        "**Ứng viên** có trả lời được **câu hỏi** không? Đoạn đã biết là trả lời đúng được hiện ra để so sánh.\n\n"
-        "- **1 · Âm khó**: nói về cùng chủ đề nhưng không trả lời được câu hỏi.\n"
-        "- **2 · Âm sai**: thật ra có trả lời được câu hỏi, ít nhất một phần; đã bị nhầm là sai.\n"
-        "- **3 · Hiển nhiên**: nói về chuyện khác; ai nhìn cũng thấy ngay là không trả lời.\n"
-        "- **4 · Không rõ**: mơ hồ, hoặc bạn chỉ có thể đoán.\n\n"
-        "Phím: 1, 2, 3, 4; U để rút lại câu trả lời vừa rồi; S để bỏ qua lúc này; N để ghi chú.",
+    "label.keys": (
+        "Keys: **1**, **2**, **3**, **4** decide; **U** takes your last answer back; **S** skips for now; **N** "
+        "writes a note; **F** sets the flag.",
+        "Phím: **1**, **2**, **3**, **4** để quyết định; **U** lấy lại câu trả lời vừa rồi; **S** bỏ qua lúc này; "
+        "**N** ghi chú; **F** gắn cờ.",
+    ),
+    "label.confidence": ("How sure are you? (optional)", "Bạn chắc đến đâu? (không bắt buộc)"),
+    "label.flag": ("F · Flag for the adjudicator", "F · Gắn cờ cho người phân xử"),
+    "label.hasty": (
+        "The last eight answers took under two seconds each. Take a moment; U takes one back.",
+        "Tám câu trả lời vừa rồi mỗi câu chưa tới hai giây. Hãy chậm lại một chút; phím U để lấy lại.",
+    ),
+    "label.why_title": ("Why was the last one mined?", "Vì sao ứng viên vừa rồi được chọn?"),
+    "label.why": (
+        "“{query}”: {miner} ranked this candidate {rank}, with the score {score}; the known answer has {positive}.",
+        "“{query}”: {miner} xếp ứng viên này ở hạng {rank}, điểm {score}; đoạn đã biết là đúng có điểm {positive}.",
     ),
     "label.query": ("Query", "Câu hỏi"),
     "label.positive": ("Known to answer it", "Đoạn đã biết là trả lời đúng"),
