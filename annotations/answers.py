@@ -39,7 +39,10 @@ def record(database: LabelDatabase, event: dict[str, Any], moment: datetime) -> 
         if event["lease"]:
             leases.check(database, event, stamp(moment), settings.read(database).overlap)
         leases.close(database, event["candidate_id"], event["annotator"])
-        return _add(database, event | {"at": stamp(moment)})
+        event = event | {"at": stamp(moment)}
+        id = database.insert("INSERT INTO events", event).lastrowid
+        database.to_log([event])
+        return id
 
 
 def take_back(database: LabelDatabase, annotator: str, token: str | None, moment: datetime) -> str | None:
@@ -67,26 +70,22 @@ def take_back(database: LabelDatabase, annotator: str, token: str | None, moment
             return None
         candidate_id, rules = latest[0]["candidate_id"], settings.read(database)
         before = Room.of(database, candidate_id, annotator, now)
-        _add(database, event | {"candidate_id": candidate_id, "at": now}, latest[0])
+        event |= {"candidate_id": candidate_id, "at": now}
+        database.insert("INSERT INTO events", event | {"undoes": latest[0]["id"]})
         after = Room.of(database, candidate_id, annotator, now)
-        if after.mine and not before.mine and not after.left(rules.overlap, holding=False):
+        room = after.left(rules.overlap, holding=False)
+        if after.mine and not before.mine and not room:
             raise CandidateTaken(
                 f"Somebody else has taken candidate {quoted(candidate_id)} since you skipped it; "
                 "the skip was not taken back.",
                 "error.undo_taken",
             )
-        leases.release(database, annotator, now)
-        if after.left(rules.overlap, holding=False):
+        if room:
             leases.grant(database, candidate_id, annotator, moment, rules)
+        database.to_log([event | {"undoes": latest[0]["token"]}])  # last: what is refused must not come back
         return candidate_id
 
 
 def find(database: LabelDatabase, token: str) -> dict[str, Any] | None:
     """Return the event that a token stands for."""
     return next(iter(database.rows("SELECT * FROM events WHERE token = ?", [token])), None)
-
-
-def _add(database: LabelDatabase, event: dict[str, Any], undone: dict[str, Any] | None = None) -> int:
-    id = database.insert("INSERT INTO events", event | ({"undoes": undone["id"]} if undone else {})).lastrowid
-    database.to_log([event | ({"undoes": undone["token"]} if undone else {})])
-    return id

@@ -92,7 +92,8 @@ class LabelDatabase:
             candidates = self.rows("SELECT * FROM candidates ORDER BY rowid")
             events = self.rows("SELECT * FROM events ORDER BY id")
             token = {event["id"]: event["token"] for event in events}
-            self.to_log([{"kind": "candidate"} | row for row in candidates])
-            self.to_log([event | {"undoes": token.get(event["undoes"])} for event in events])
+            records = [{"kind": "candidate"} | row for row in candidates]
+            records += [event | {"undoes": token.get(event["undoes"])} for event in events]
             for kind, table in LOGGED.items():
-                self.to_log([{"kind": kind} | row for row in self.rows(f"SELECT * FROM {table} ORDER BY id")])
+                records += [{"kind": kind} | row for row in self.rows(f"SELECT * FROM {table} ORDER BY id")]
+            self.to_log(records)

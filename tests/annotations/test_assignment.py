@@ -37,6 +37,12 @@ def test_annotators_begin_where_others_have_not_been(store, make):
     assert Counter(item.annotators for item in store.labelled()) == {1: 12}
 
 
+def test_annotators_begin_at_places_of_their_own(store, make):
+    store.add_candidates([make(q) for q in range(50)])
+    names = [f"người {number}" for number in range(10)]
+    assert len({store.next_candidate(name).query_id for name in names}) > 5
+
+
 def test_orders_differ_between_annotators_and_are_repeatable(make):
     def order(annotator):
         with LabelStore(":memory:") as store:

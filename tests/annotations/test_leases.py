@@ -191,15 +191,29 @@ def test_an_undo_of_another_device_leaves_the_open_candidate_answerable(timed, m
     assert [item.label for item in timed.labelled()] == ["trivial"]
 
 
-def test_a_skip_is_not_taken_back_where_that_would_make_one_label_too_many(one):
-    answer(one, one.claim("lan"))
-    candidate = one.candidates()[0].id
-    one.skip(candidate, "lan", token="s")  # lan's label no longer stands
-    answer(one, one.claim("mai"), "trivial")
-    before = state(one)
-    with pytest.raises(CandidateTaken, match="the skip was not taken back"):
-        one.undo("lan")
-    assert state(one) == before
+def test_an_undo_whose_place_another_holds_leaves_what_one_has(timed, clock, make):
+    timed.add_candidates([make(1), make(2)])
+    timed.change_settings(by="admin", overlap=1)
+    first = timed.claim("lan")
+    timed.skip(first.candidate.id, "lan", lease=first.token)
+    second = timed.claim("lan")
+    assert timed.claim("mai").candidate == first.candidate
+    assert timed.undo("lan") == first.candidate
+    assert timed.claim("lan").token == second.token
+
+
+def test_a_skip_is_not_taken_back_where_that_would_make_one_label_too_many(tmp_path, make):
+    with LabelStore(tmp_path / "labels.db") as one:
+        one.add_candidates([make()])
+        one.change_settings(by="admin", overlap=1)
+        answer(one, one.claim("lan"))
+        one.skip(make().id, "lan", token="s")  # lan's label no longer stands
+        answer(one, one.claim("mai"), "trivial")
+        before, log = state(one), (tmp_path / "labels.events.jsonl").read_bytes()
+        with pytest.raises(CandidateTaken, match="the skip was not taken back"):
+            one.undo("lan")
+        assert state(one) == before
+        assert (tmp_path / "labels.events.jsonl").read_bytes() == log
 
 
 def test_answers_without_a_lease_are_not_capped(one, make):
