@@ -2,13 +2,16 @@
 PORT ?= 7860
 ARGS ?=
 
-.PHONY: demo test lint format
+.PHONY: demo test bench-labels lint format
 demo: .venv/app.stamp
 	.venv/bin/python app.py --port $(PORT) $(ARGS)
 
 test: .venv/dev.stamp
 	.ci/browser
 	.venv/bin/python -m pytest $(ARGS)
+
+bench-labels: .venv/dev.stamp
+	.venv/bin/python tests/bench_labels.py $(ARGS)
 
 lint: .venv/dev.stamp
 	.venv/bin/ruff check .
