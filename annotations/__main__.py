@@ -67,7 +67,9 @@ def _parser() -> argparse.ArgumentParser:
     load.add_argument("--split", default="train", help="split to note with them (default: %(default)s)")
     load.add_argument("--miner", default="imported", help="miner to note with them (default: %(default)s)")
 
-    save = command("export", _export, "Export what was labelled", "export labels.parquet")
+    save = command(
+        "export", _export, "Export what was labelled, with a manifest beside it", "export labels.parquet"
+    )
     save.add_argument("path", type=Path, help="a file, or a folder for a `datasets` data set")
     save.add_argument("--format", help="jsonl, csv, parquet or dataset (default: by the path's ending)")
     save.add_argument("--triples", action="store_true", help="only hard ones: anchor, positive, negative")
@@ -156,12 +158,12 @@ def _import(options: argparse.Namespace) -> None:
 
 
 def _export(options: argparse.Namespace) -> None:
-    from annotations.exchange import export
+    from annotations.manifest import export_frozen
     from annotations.store import LabelStore
 
     with LabelStore(_database(options), read_only=True) as store:
-        rows = export(store, options.path, options.format, triples=options.triples)
-    print(f"{rows} rows written to {options.path}.")
+        rows, manifest = export_frozen(store, options.path, options.format, triples=options.triples)
+    print(f"{rows} rows written to {options.path}, what they are to {manifest}.")
 
 
 def _status(options: argparse.Namespace) -> None:

@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -83,22 +83,26 @@ def export(store: LabelStore, path: Path | str, format: str | None = None, *, tr
         raise ExchangeError(f"{quoted(format)} is not a format; the formats are {', '.join(FORMATS)}.")
     if path.is_dir() and (format != "dataset" or (any(path.iterdir()) and not _is_dataset(path))):
         raise ExchangeError(f"{quoted(path)} is a folder with something else in it; give another path.")
-    labelled = store.labelled()
-    if triples:
-        columns = TRIPLE_COLUMNS
-        rows = [
-            {"anchor": item.query, "positive": item.positive, "negative": item.passage}
-            for item in labelled
-            if item.label == "hard"
-        ]
-    else:
-        columns = COLUMNS
-        rows = [_row(item) for item in labelled]
+    columns = TRIPLE_COLUMNS if triples else COLUMNS
+    rows = rows_of(store.labelled(), triples=triples)
     if format == "dataset" and not rows:  # datasets 5.2 saves an empty one, but cannot load it again
         raise ExchangeError("There is nothing to export yet, and a data set cannot be empty; label first.")
     path.parent.mkdir(parents=True, exist_ok=True)
     _replace(path, lambda part: _WRITERS[format](part, rows, columns))
     return len(rows)
+
+
+def rows_of(labelled: Iterable[LabelledCandidate], *, triples: bool = False) -> list[dict[str, Any]]:
+    """Return the rows of an export, column → value."""
+    if not triples:
+        return [_row(item) for item in labelled]
+    hard = (item for item in labelled if item.label == "hard")
+    return [{"anchor": item.query, "positive": item.positive, "negative": item.passage} for item in hard]
+
+
+def json_line(row: dict[str, Any]) -> str:
+    """Return a row as a line of JSONL, its line end included."""
+    return json.dumps(row, ensure_ascii=False).translate(_ONE_LINE) + "\n"
 
 
 def read_export(path: Path | str) -> list[LabelledCandidate]:
@@ -155,7 +159,7 @@ def _labelled(row: Any, path: Path, number: int) -> LabelledCandidate:
 
 def _write_jsonl(path: Path, rows: list[dict], columns: dict[str, str]) -> None:
     with path.open("w", encoding="utf-8", newline="\n") as file:
-        file.writelines(json.dumps(row, ensure_ascii=False).translate(_ONE_LINE) + "\n" for row in rows)
+        file.writelines(map(json_line, rows))
 
 
 def _read_jsonl(path: Path) -> Iterator[Any]:

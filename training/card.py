@@ -104,6 +104,8 @@ settled against the model.
 
 ## Data
 
+{facts["labels"]["sentence"]}
+
 Source of the labels: {", ".join(facts["data"]["sources"]) or "pairs only"}. Content hash of what was trained on:
 `{facts["data"]["fingerprint"]}`. {_USE_OF_HARD[settings["negatives"]]} `false_negative` labels are additional
 positives and never negatives; `trivial` and `unsure` are left out, and what is unsure is no negative of its query.

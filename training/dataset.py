@@ -4,13 +4,12 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from annotations.exchange import read_export
-from annotations.store import LabelledCandidate, LabelStore
+from annotations.store import LabelledCandidate
 from training.losses import KnownPositives
-from vcs_demo.errors import UserError, quoted
+from training.origin import judged_pairs
+from vcs_demo.errors import UserError
 from vcs_demo.tasks import RetrievalTask, Task
 from vcs_demo.text import content_hash, nfc, syllables
 
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class DatasetError(UserError, ValueError):
-    """Labels that cannot be read, or of which nothing can be trained on."""
+    """Labels of which nothing can be trained on."""
 
 
 @dataclass(frozen=True)
@@ -76,28 +75,6 @@ class TrainingSet:
         if with_negatives:
             columns["negative"] = [p if n is None else n for _, p, n in self.rows]
         return Dataset.from_dict(columns | {"label": list(range(len(self.rows)))})
-
-
-def read_labels(path: Path | str) -> list[LabelledCandidate]:
-    """Read labelled candidates from a label database or from an export, told apart by their content.
-
-    Raises:
-        DatasetError: nothing there.
-        UserError: neither a label database nor an export.
-    """
-    path = Path(path).expanduser()
-    if not path.exists():
-        raise DatasetError(
-            f"There are no labels at {quoted(path)}; give a label database (labels.db) or an export of "
-            "`python -m annotations export`."
-        )
-    if path.is_file():
-        with path.open("rb") as file:
-            is_database = file.read(16) == b"SQLite format 3\x00"
-        if is_database:
-            with LabelStore(path, read_only=True) as store:
-                return store.labelled()
-    return read_export(path)
 
 
 class HeldOut:
@@ -211,10 +188,7 @@ def training_set(
     asked = {content_hash(query) for query, _, _ in rows}
     called_hard = {(query, document) for query, found in hard.items() for document in found}
     relevant |= {pair for pair in spared - called_hard if pair[0] in asked}
-    for task in gold:
-        for query_id, query in task.queries.items():
-            if (digest := content_hash(query)) in asked:
-                relevant |= {(digest, content_hash(task.passages[p])) for p in task.qrels[query_id]}
+    relevant |= judged_pairs(gold, asked)
     if negatives == "hard":
         counts["rows left out: no explicit negative"] = sum(n is None for _, _, n in rows)
         rows = [row for row in rows if row[2] is not None]

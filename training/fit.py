@@ -2,14 +2,16 @@
 
 import argparse
 import math
-import os
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from annotations.manifest import Manifest
 from training.card import comparison, verdict, write_files
-from training.dataset import TrainingSet, read_labels, training_set
+from training.dataset import TrainingSet, training_set
+from training.frozen import check_floors, read_labels
 from training.losses import ContextSearchLoss
+from training.origin import evaluation_source, judged_splits
 from training.retrain import checked
 from training.workplace import Workplace, say
 from vcs_demo.catalog import load_ranker
@@ -19,7 +21,7 @@ from vcs_demo.rankers import DenseRanker
 from vcs_demo.runs import evaluate, training_hashes
 from vcs_demo.settings import models_dir
 from vcs_demo.sources import source_label
-from vcs_demo.tasks import RetrievalTask, Task, load_task
+from vcs_demo.tasks import RetrievalTask, load_task
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -47,16 +49,18 @@ def retrain(options: argparse.Namespace) -> int:
         UserError: options, labels or base that cannot be used; an unfinished run with other settings.
     """
     options = checked(options)
-    labelled = read_labels(options.labels)
-    source = _source(options.source, {item.source for item in labelled})
+    frozen = read_labels(options.labels)
+    check_floors(frozen.manifest, options.min_coverage, options.min_alpha)
+    say(f"Labels: {frozen.manifest.sentence()}")
+    source = evaluation_source(options.source, {item.source for item in frozen.labelled})
     task = load_task(options.task, source, "test")
     if not isinstance(task, RetrievalTask):
         raise UserError(
             f"{quoted(options.task)} is a reranking task; evaluate on vimedretrieve or one of its subsets."
         )
     pairs = load_task("vimedretrieve", options.pairs, "train") if options.pairs else None
-    gold = _judged(task, source)
-    data = training_set(labelled, negatives=options.negatives, pairs=pairs, held_out=[task], gold=gold)
+    gold = judged_splits(task.name, source)
+    data = training_set(frozen.labelled, negatives=options.negatives, pairs=pairs, held_out=[task], gold=gold)
     _check_batch(options, data)
     say(f"{len(data.rows)} training rows: " + ", ".join(f"{n} {name}" for name, n in data.counts.items()))
     base = trainable(options.base)
@@ -69,7 +73,7 @@ def retrain(options: argparse.Namespace) -> int:
             "evaluation": task.fingerprint,
         }
         place.prepare(config, restart=options.restart)
-        _run(options, place, base, data, task)
+        _run(options, place, base, frozen.manifest, data, task)
         place.finish(overwrite=options.overwrite)
     listed = options.output.parent == models_dir()
     say(
@@ -87,6 +91,7 @@ def _run(
     options: argparse.Namespace,
     place: "Workplace",
     base: DenseRanker,
+    manifest: Manifest,
     data: TrainingSet,
     task: RetrievalTask,
 ) -> None:
@@ -119,6 +124,7 @@ def _run(
         "tokens": model.max_seq_length if math.isfinite(model.max_seq_length or math.inf) else None,
         "settings": {name: getattr(options, name) for name in _SETTINGS},
         "steps": steps,
+        "labels": manifest.as_json() | {"sentence": manifest.sentence()},
         "data": {
             "fingerprint": data.fingerprint,
             "counts": data.counts,
@@ -155,17 +161,6 @@ def _loss(
     )
 
 
-def _judged(task: RetrievalTask, source: str) -> list[Task]:
-    """Load the splits that labels can come from, as far as the source has them."""
-    splits: list[Task] = []
-    for split in ("train", "validation"):
-        try:
-            splits.append(load_task(task.name, source, split))
-        except UserError:
-            continue
-    return splits
-
-
 def _check_batch(options: argparse.Namespace, data: TrainingSet) -> None:
     """Raise UserError where no row would ever meet a negative, which trains nothing."""
     alone = options.batch_size == 1 or len(data.rows) == 1
@@ -175,18 +170,6 @@ def _check_batch(options: argparse.Namespace, data: TrainingSet) -> None:
             f"With {len(data.rows)} rows in batches of {options.batch_size} and no explicit negative, no row has a "
             "negative; take a larger --batch-size, more labels, or --pairs."
         )
-
-
-def _source(asked: str | None, found: set[str]) -> str:
-    if asked:
-        return asked
-    named = {source for source in found if source in ("mini", "hub")}
-    if found and not found <= {"mini", "hub"} and "VCS_SOURCE" not in os.environ:
-        raise UserError(
-            f"The labels came from {', '.join(map(quoted, sorted(found)))}; "
-            "name the folder to evaluate on with --source."
-        )
-    return os.environ.get("VCS_SOURCE") or (named.pop() if len(named) == 1 else "mini")
 
 
 def trainable(name: str) -> DenseRanker:
@@ -246,7 +229,7 @@ def _command(options: argparse.Namespace) -> str:
         f"--base {Path(options.base).name}",
     ]
     words += [f"--output {options.output.name}"]
-    for name in (*_SETTINGS, "pairs", "source"):
+    for name in (*_SETTINGS, "min_coverage", "min_alpha", "pairs", "source"):
         value = getattr(options, name)
         if value is not None:
             shown = Path(value).name if name in ("pairs", "source") else value

@@ -218,17 +218,11 @@ class ContextSearchLoss(nn.Module):
 
     def _weighted(self, log_p: Tensor) -> Tensor:
         self._positives.append(log_p.detach().exp().mean())
-        # (1 − p)(−log p), without forming 1 − p by subtraction, which loses everything as p → 1.
-        return (torch.expm1(log_p) * log_p if self.weight == "modified" else -log_p).mean()
+        return terms(log_p, self.weight).mean()
 
     def get_config_dict(self) -> dict[str, Any]:
         """Return the settings, for the model card."""
-        return {
-            "weight": self.weight,
-            "temperature": self.temperature,
-            "directions": self.directions,
-            "negatives": self.negatives,
-        }
+        return {name: getattr(self, name) for name in ("weight", "temperature", "directions", "negatives")}
 
     @property
     def citation(self) -> str:
@@ -241,6 +235,12 @@ class ContextSearchLoss(nn.Module):
             "    url = {https://arxiv.org/abs/2503.07470},\n"
             "}"
         )
+
+
+def terms(log_p: Tensor, weight: Weight) -> Tensor:
+    """Return the loss of each log p⁺ ≤ 0, of the same shape: (1 − p⁺)(−log p⁺) (`modified`) or −log p⁺."""
+    # Without forming 1 − p by subtraction, which loses everything as p → 1.
+    return torch.expm1(log_p) * log_p if weight == "modified" else -log_p
 
 
 def _normalised(vectors: Tensor) -> Tensor:

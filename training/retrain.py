@@ -16,6 +16,7 @@ from types import FrameType
 if __package__ in (None, ""):  # run as a script, from any directory
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from training.frozen import MIN_ALPHA, MIN_COVERAGE
 from vcs_demo.catalog import CATALOG
 from vcs_demo.errors import UserError, carried_out
 from vcs_demo.settings import database_path, models_dir
@@ -76,6 +77,20 @@ def parser() -> argparse.ArgumentParser:
     )
     add("--source", help="mini, hub or a folder to evaluate on (default: where the labels came from)")
     add("--task", default="vimedretrieve", help="retrieval task to evaluate on (default: vimedretrieve)")
+    add(
+        "--min-coverage",
+        type=float,
+        default=MIN_COVERAGE,
+        metavar="SHARE",
+        help="refuse labels of a smaller share of the candidates than this (default: %(default)s)",
+    )
+    add(
+        "--min-alpha",
+        type=float,
+        default=MIN_ALPHA,
+        metavar="α",
+        help="refuse labels on which Krippendorff's α is under this, where it is defined (default: %(default)s)",
+    )
     add("--seed", type=int, default=42)
     add("--save-steps", type=int, help="steps between checkpoints (default: a tenth of the run, at most 50)")
     add("--restart", action="store_true", help="forget an unfinished run of this output")
@@ -92,6 +107,10 @@ def checked(options: argparse.Namespace) -> argparse.Namespace:
     for name in ("epochs", "learning_rate", "temperature"):
         if not 0 < getattr(options, name) < float("inf"):
             raise UserError(f"--{name.replace('_', '-')} is {getattr(options, name)}; it must be above 0.")
+    for name, lowest in (("min_coverage", 0), ("min_alpha", -1)):
+        if not lowest <= getattr(options, name) <= 1:
+            option = f"--{name.replace('_', '-')}"
+            raise UserError(f"{option} is {getattr(options, name)}; it must be between {lowest} and 1.")
     options.labels = options.labels or database_path()
     if options.output is not None and options.output.name in ("", ".", ".."):
         raise UserError(

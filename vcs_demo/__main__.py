@@ -21,6 +21,7 @@ from vcs_demo.tasks import (
     load_task,
     subset_queries,
 )
+from vcs_demo.text import cell
 
 if TYPE_CHECKING:
     from vcs_demo.comparison import Comparison
@@ -172,14 +173,9 @@ def _compare(options: argparse.Namespace) -> int:
         first, second = (by_name[standing.ranker] for standing in whole.standings[:2])
         print(f"\n| {first.ranker} | {second.ranker} | query |\n|---|---|---|")
         for query, a, b in where(first, second, measure, options.show):
-            print(f"| {a:.2f} | {b:.2f} | {_plain(task.queries[query])} |")
+            print(f"| {a:.2f} | {b:.2f} | {cell(task.queries[query])} |")
     _write_json(options.json, {"all": asdict(whole)} | {name: asdict(part) for name, part in parts.items()})
     return 0
-
-
-def _plain(text: str, longest: int = 200) -> str:
-    """Return a text as one table cell: no line ends, no control characters, no bars."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:longest].replace("|", "¦")
 
 
 def _compared(found: "Comparison") -> str:

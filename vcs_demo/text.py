@@ -31,3 +31,8 @@ def content_hash(text: str) -> str:
 def tidy(text: str) -> str:
     """Undo the spaces that a word segmenter sets around punctuation; for display only."""
     return _SPACE_AFTER.sub(r"\1", _SPACE_BEFORE.sub(r"\1", " ".join(text.split())))
+
+
+def cell(text: str, longest: int = 200) -> str:
+    """Return a text as one cell of a Markdown table: no line ends, no control characters, no bars."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:longest].replace("|", "¦")

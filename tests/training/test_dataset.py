@@ -2,7 +2,8 @@ import pytest
 
 from annotations.exchange import export
 from annotations.store import Candidate, LabelledCandidate, LabelStore
-from training.dataset import DatasetError, HeldOut, read_labels, training_set
+from training.dataset import DatasetError, HeldOut, training_set
+from training.frozen import NoLabels, read_labels
 from vcs_demo.tasks import retrieval_task
 from vcs_demo.text import content_hash
 
@@ -147,7 +148,7 @@ def test_labels_are_read_from_a_database_and_from_every_export(tmp_path):
         expected = store.labelled()
     fingerprints = set()
     for path in (tmp_path / "labels.db", *paths):
-        labelled = read_labels(path)
+        labelled = read_labels(path).labelled
         assert [item.label for item in labelled] == ["hard"] == [item.label for item in expected]
         fingerprints.add(training_set(labelled).fingerprint)
     assert len(fingerprints) == 1
@@ -156,7 +157,7 @@ def test_labels_are_read_from_a_database_and_from_every_export(tmp_path):
 def test_what_cannot_be_read_is_one_sentence(tmp_path):
     from vcs_demo.errors import UserError
 
-    with pytest.raises(DatasetError, match="There are no labels at"):
+    with pytest.raises(NoLabels, match="There are no labels at"):
         read_labels(tmp_path / "none.db")
     (tmp_path / "notes.txt").write_text("không phải nhãn", "utf-8")
     with pytest.raises(UserError) as caught:

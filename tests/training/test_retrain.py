@@ -1,3 +1,4 @@
+import hashlib
 import json
 import os
 import signal
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from annotations.manifest import export_frozen
 from annotations.store import Candidate, LabelStore
 from training.retrain import main
 from vcs_demo.catalog import load_ranker, retrained
@@ -193,6 +195,8 @@ def test_overwriting_replaces_a_model_and_nothing_else(labels, tiny_model_dir, t
         (["--base", "bm25"], "'bm25' cannot be trained"),
         (["--temperature", "0"], "--temperature is 0.0; it must be above 0"),
         (["--epochs", "nan"], "--epochs is nan"),
+        (["--min-coverage", "1.5"], "--min-coverage is 1.5; it must be between 0 and 1"),
+        (["--min-alpha", "nan"], "--min-alpha is nan; it must be between -1 and 1"),
         (["--task", "virerank"], "'virerank' is a reranking task"),
         (["--directions", "authors", "--negatives", "hard"], "no directions"),
     ],
@@ -210,3 +214,50 @@ def test_it_runs_as_a_module_and_as_a_script():
         cwd = ROOT if command[0] == "-m" else ROOT.parent
         done = subprocess.run([sys.executable, *command, "--help"], cwd=cwd, capture_output=True, text=True)
         assert done.returncode == 0 and "--temperature" in done.stdout
+
+
+def test_labels_are_held_against_their_manifest_and_an_old_export_is_called_unfrozen(
+    labels, tiny_model_dir, tmp_path, capsys
+):
+    with LabelStore(labels, read_only=True) as store:
+        export_frozen(store, tmp_path / "labels.jsonl")
+    path = tmp_path / "labels.jsonl"
+    assert main(arguments(path, tiny_model_dir, tmp_path / "frozen")) == 0
+    assert "Labels: Frozen 20" in (said := capsys.readouterr().err) and "coverage 1.000" in said
+    facts = json.loads((tmp_path / "frozen" / "training.json").read_text("utf-8"))
+    assert facts["labels"]["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert (facts["labels"]["frozen"], facts["labels"]["annotators"]) == (True, 1)
+    assert facts["labels"]["alpha"]["reason"] == "one_annotator"
+    assert f"sha256 {facts['labels']['sha256']}" in (tmp_path / "frozen" / "README.md").read_text("utf-8")
+
+    path.write_text(path.read_text("utf-8").replace('"label": "hard"', '"label": "trivial"', 1), "utf-8")
+    assert main(arguments(path, tiny_model_dir, tmp_path / "none")) == 1
+    error = capsys.readouterr().err.strip()
+    assert error.startswith("error: 'labels.jsonl' was changed after its export") and "\n" not in error
+
+    (tmp_path / "labels.manifest.json").unlink()
+    assert main(arguments(path, tiny_model_dir, tmp_path / "old")) == 0
+    assert "Labels: Unfrozen: an export without manifest" in capsys.readouterr().err
+    assert "Unfrozen: an export without manifest" in (tmp_path / "old" / "README.md").read_text("utf-8")
+
+
+def test_labels_under_a_floor_are_refused_before_anything_is_loaded(labels, tmp_path, capsys, monkeypatch):
+    with LabelStore(labels) as store:
+        for number, candidate in enumerate(store.candidates()):
+            store.label(candidate.id, "mai", "trivial" if number % 2 else "hard", token=f"mai {number}")
+
+    def no_loading(*_):
+        raise AssertionError("something was loaded")
+
+    monkeypatch.setattr("training.fit.load_task", no_loading)
+    monkeypatch.setattr("training.fit.load_ranker", no_loading)
+    assert main(arguments(labels, "minilm", tmp_path / "m")) == 1
+    assert "Krippendorff's α is -0." in (said := capsys.readouterr().err) and "--min-alpha" in said
+    low = ("--min-alpha", "-1", "--min-coverage", "1")
+    with LabelStore(labels) as store:
+        store.add_candidates([Candidate.create(query="Ho?", positive="Một", passage="Hai")])
+    assert main(arguments(labels, "minilm", tmp_path / "m", *low)) == 1
+    assert "The coverage is 0.960 (24 of 25 candidates" in (said := capsys.readouterr().err)
+    assert "--min-coverage" in said and said.count("\n") == 1
+    with pytest.raises(AssertionError, match="something was loaded"):
+        main(arguments(labels, "minilm", tmp_path / "m", "--min-alpha", "-1"))

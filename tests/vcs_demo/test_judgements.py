@@ -88,6 +88,6 @@ def test_a_broken_file_is_one_sentence(tmp_path, text):
 
 
 def test_a_query_from_a_corpus_cannot_write_to_the_terminal():
-    from vcs_demo.__main__ import _plain
+    from vcs_demo.text import cell
 
-    assert _plain("a\x1b[31mb | c\nd" + "x" * 900) == ("a [31mb ¦ c d" + "x" * 900)[:200]
+    assert cell("a\x1b[31mb | c\nd" + "x" * 900) == ("a [31mb ¦ c d" + "x" * 900)[:200]
