@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from training.gains import CAVEAT, NAMES
 from vcs_demo.metrics import paired_difference
 from vcs_demo.runs import Run
 
@@ -114,6 +115,10 @@ positives and never negatives; `trivial` and `unsure` are left out, and what is 
 |---|---|
 {chr(10).join(counts)}
 
+## What training did to the labels
+
+{_gains(facts["gains"])}
+
 ## Training
 
 | | |
@@ -153,6 +158,28 @@ sha256 of the NFC, lower-cased query with its white space folded, so that an eva
 
 </details>
 """
+
+
+def _gains(rows: list[dict[str, Any]]) -> str:
+    if not rows:
+        return "No label was trained on, pairs alone."
+    lines = [_gain(row) for row in rows]
+    return f"""{CAVEAT}
+
+| label | labels | queries | measure | before | after | difference |
+|---|---|---|---|---|---|---|
+{chr(10).join(lines)}
+
+The loss term is that of the label's query with what the label makes of it, over its other hard negatives and a fixed
+sample of other queries' positives (`training/effects.py`). Means over queries, brackets and pairing as above."""
+
+
+def _gain(row: dict[str, Any]) -> str:
+    return (
+        f"| {row['label']} | {row['labels']} | {row['queries']} | {NAMES[row['measure']]} "
+        f"| {_figure(row['before'], row['before_interval'])} | {_figure(row['after'], row['after_interval'])} "
+        f"| {_figure(row['difference'], row['difference_interval'], '+.3f')} |"
+    )
 
 
 def _trained_on(data: dict[str, Any]) -> str:

@@ -29,6 +29,7 @@ class TrainingSet:
         rows: (query, positive, negative); the negative is None where a row has none.
         relevant: (query hash, text hash) of everything that is or may be relevant, trained on or not.
         counts: what was read and what was left out, and why.
+        labels: those of the rows' queries, trained on or left out as trivial or unsure.
         sources: (source, task) pairs that the labels came from.
     """
 
@@ -36,6 +37,7 @@ class TrainingSet:
     relevant: frozenset[tuple[str, str]]
     counts: dict[str, int]
     sources: frozenset[tuple[str, str]] = frozenset()
+    labels: tuple[LabelledCandidate, ...] = ()
     fingerprint: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -144,6 +146,8 @@ def training_set(
     hard: dict[str, dict[str, None]] = {}
     spared: set[tuple[str, str]] = set()  # (query hash, text hash)
 
+    taken: list[LabelledCandidate] = []
+
     def key(value: str) -> str:
         digest = content_hash(value)
         text.setdefault(digest, nfc(value).strip())
@@ -155,11 +159,13 @@ def training_set(
         if item.label == "unsure":
             spared.add((content_hash(item.query), content_hash(item.passage)))
         if item.label not in ("hard", "false_negative"):
+            taken.append(item)
             continue
         query, positive, passage = key(item.query), key(item.positive), key(item.passage)
         if held.has(item.query) or held.has(item.positive) or held.has(item.passage):
             counts["labels left out: of the evaluation's queries or passages"] += 1
             continue
+        taken.append(item)
         sources.add((item.source, item.task))
         positives.setdefault(query, {})[positive] = None
         if item.label == "false_negative":
@@ -201,7 +207,14 @@ def training_set(
             f"Nothing can be trained on (labels: {said or 'none'}); label some candidates as hard or as false "
             "negative, or add pairs of a train split (--pairs)."
         )
-    return TrainingSet(rows, frozenset(relevant), {k: v for k, v in counts.items() if v}, frozenset(sources))
+    trained = {content_hash(query) for query, _, _ in rows}
+    return TrainingSet(
+        rows,
+        frozenset(relevant),
+        {name: number for name, number in counts.items() if number},
+        frozenset(sources),
+        tuple(item for item in taken if content_hash(item.query) in trained),
+    )
 
 
 def _pairs(

@@ -3,16 +3,17 @@
 import argparse
 import math
 from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from annotations.manifest import Manifest
 from training.card import comparison, verdict, write_files
 from training.dataset import TrainingSet, training_set
+from training.effects import Effect, effects
 from training.frozen import check_floors, read_labels
+from training.gains import gains
 from training.losses import ContextSearchLoss
 from training.origin import evaluation_source, judged_splits
-from training.retrain import checked
+from training.retrain import SETTINGS, as_command, checked
 from training.workplace import Workplace, say
 from vcs_demo.catalog import load_ranker
 from vcs_demo.errors import UserError, quoted
@@ -26,19 +27,6 @@ from vcs_demo.tasks import RetrievalTask, load_task
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-_SETTINGS = (
-    "loss",
-    "negatives",
-    "directions",
-    "temperature",
-    "epochs",
-    "batch_size",
-    "learning_rate",
-    "max_length",
-    "query_prompt",
-    "seed",
-    "task",
-)
 _PACKAGES = ("sentence-transformers", "transformers", "torch", "datasets")
 
 
@@ -67,7 +55,7 @@ def retrain(options: argparse.Namespace) -> int:
     _loss(None, options, data)  # settings that do not go together are to be said before anything is loaded
     with Workplace(options.output) as place:
         config = {
-            "settings": {name: getattr(options, name) for name in _SETTINGS},
+            "settings": {name: getattr(options, name) for name in SETTINGS},
             "base": base.fingerprint,
             "data": data.fingerprint,
             "evaluation": task.fingerprint,
@@ -100,6 +88,7 @@ def _run(
     skip = training_hashes(base) | set(data.query_hashes)
     place.progress(stage="evaluating the base model")
     before = evaluate(task, base, skip_hashes=skip)
+    effects_before = _effects(base, options, data)
     model = fresh(base, options)
     place.progress(stage="training")
     steps = fine_tune(
@@ -112,7 +101,8 @@ def _run(
     )
     place.progress(stage="evaluating the new model")
     model.save_pretrained(str(place.model), create_model_card=False)
-    after = evaluate(task, DenseRanker(options.output.name, place.model), skip_hashes=skip)
+    trained = DenseRanker(options.output.name, place.model)
+    after = evaluate(task, trained, skip_hashes=skip)
     compared = comparison(before, after)
     main = main_measure(task.name)
     facts = {
@@ -122,7 +112,7 @@ def _run(
         "parameters": sum(p.numel() for p in model.parameters()),
         "prompts": model.prompts,
         "tokens": model.max_seq_length if math.isfinite(model.max_seq_length or math.inf) else None,
-        "settings": {name: getattr(options, name) for name in _SETTINGS},
+        "settings": {name: getattr(options, name) for name in SETTINGS},
         "steps": steps,
         "labels": manifest.as_json() | {"sentence": manifest.sentence()},
         "data": {
@@ -140,8 +130,9 @@ def _run(
             "main": main,
         },
         "metrics": compared,
+        "gains": gains(effects_before, _effects(trained, options, data)),
         "versions": {name: version(name) for name in _PACKAGES},
-        "command": _command(options),
+        "command": as_command(options),
     }
     # What an earlier retraining of the base saw stays trained on.
     write_files(place.model, facts, sorted(training_hashes(base) | set(data.query_hashes)))
@@ -158,6 +149,18 @@ def _loss(
         directions=options.directions,
         negatives=options.negatives,
         known=data.known(),
+    )
+
+
+def _effects(ranker: DenseRanker, options: argparse.Namespace, data: TrainingSet) -> list[Effect]:
+    return effects(
+        data.labels,
+        ranker,
+        temperature=options.temperature,
+        weight=options.loss,
+        batch_size=options.batch_size,
+        seed=options.seed,
+        known=data.relevant,
     )
 
 
@@ -219,20 +222,3 @@ def _add_token(model: "SentenceTransformer", token: str) -> None:
         mean = encoder.get_input_embeddings().weight.mean(dim=0)
         encoder.resize_token_embeddings(len(model.tokenizer), mean_resizing=False)
         encoder.get_input_embeddings().weight[-1] = mean
-
-
-def _command(options: argparse.Namespace) -> str:
-    """Write the command anew, with folders by their names: a card says nothing about a machine."""
-    words = [
-        "python training/retrain.py",
-        f"--labels {options.labels.name}",
-        f"--base {Path(options.base).name}",
-    ]
-    words += [f"--output {options.output.name}"]
-    for name in (*_SETTINGS, "min_coverage", "min_alpha", "pairs", "source"):
-        value = getattr(options, name)
-        if value is not None:
-            shown = Path(value).name if name in ("pairs", "source") else value
-            shown = f"'{shown}'" if " " in str(shown) else shown
-            words.append(f"--{name.replace('_', '-')} {shown}")
-    return " ".join(words)

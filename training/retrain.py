@@ -21,6 +21,20 @@ from vcs_demo.catalog import CATALOG
 from vcs_demo.errors import UserError, carried_out
 from vcs_demo.settings import database_path, models_dir
 
+SETTINGS = (
+    "loss",
+    "negatives",
+    "directions",
+    "temperature",
+    "epochs",
+    "batch_size",
+    "learning_rate",
+    "max_length",
+    "query_prompt",
+    "seed",
+    "task",
+)
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; return 0, 1 after one clear line on standard error, 130 when it was stopped."""
@@ -137,6 +151,23 @@ def checked(options: argparse.Namespace) -> argparse.Namespace:
     if not (parent.is_dir() and os.access(parent, os.W_OK)):
         raise UserError(f"The folder of {options.output} cannot be written; give another --output.")
     return options
+
+
+def as_command(options: argparse.Namespace) -> str:
+    """Write the command anew, with folders by their names: a card says nothing about a machine."""
+    words = [
+        "python training/retrain.py",
+        f"--labels {options.labels.name}",
+        f"--base {Path(options.base).name}",
+    ]
+    words += [f"--output {options.output.name}"]
+    for name in (*SETTINGS, "min_coverage", "min_alpha", "pairs", "source"):
+        value = getattr(options, name)
+        if value is not None:
+            shown = Path(value).name if name in ("pairs", "source") else value
+            shown = f"'{shown}'" if " " in str(shown) else shown
+            words.append(f"--{name.replace('_', '-')} {shown}")
+    return " ".join(words)
 
 
 def is_model(folder: Path) -> bool:

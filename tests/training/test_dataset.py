@@ -34,6 +34,7 @@ def test_each_label_becomes_what_it_says():
     query = content_hash("Đau đầu uống gì?")
     assert (query, content_hash("Người đau đầu có thể uống thuốc này.")) in found.relevant
     assert found.query_hashes == [query]
+    assert found.labels == tuple(LABELS[:4])  # the last one's query has nothing to train on
 
 
 def test_a_false_negative_is_never_a_negative_even_if_someone_called_it_hard():

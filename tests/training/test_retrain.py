@@ -76,6 +76,18 @@ def test_a_retrained_model_is_a_standard_directory_with_a_card_and_the_app_finds
         assert words in card
     assert str(output.parent) not in card and str(labels.parent) not in card
 
+    gains = {(row["label"], row["measure"]): row for row in facts["gains"]}
+    assert list(gains) == [
+        *(("hard", "margin"), ("hard", "with_label")),
+        *(("false_negative", "similarity"), ("false_negative", "with_label")),
+    ]
+    hard = gains["hard", "margin"]
+    assert hard["labels"] == hard["queries"] == 18 and hard["difference"] > 0  # what it was trained for
+    assert (
+        "not held-out evidence" in card
+        and f"| hard | 18 | 18 | margin s⁺ − s | {hard['before']:.3f} [" in card
+    )
+
     hashes = (output / "training_queries.txt").read_text("utf-8").split()
     queries = list(load_task("vimedretrieve", "mini", "train").queries.values())[:24]
     assert hashes == sorted(map(content_hash, queries)) and all(h in card for h in hashes)

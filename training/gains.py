@@ -1,0 +1,55 @@
+"""What a training did to the labels it was trained on, by label: before → after, paired by query."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from training.effects import Effect, query_means
+from vcs_demo.metrics import bootstrap_interval, paired_difference
+
+NAMES = {"margin": "margin s⁺ − s", "similarity": "similarity s", "with_label": "loss term"}
+SHOWN = {
+    "hard": ("margin", "with_label"),
+    "false_negative": ("similarity", "with_label"),
+    "trivial": ("margin", "with_label"),
+    "unsure": ("with_label",),
+}
+CAVEAT = (
+    "These are the items that the model was trained on, and the other labels of their queries, not held-out "
+    "evidence: that they move as their labels ask says that training took effect, not that the model got better."
+)
+
+
+def gains(before: Sequence[Effect], after: Sequence[Effect]) -> list[dict[str, Any]]:
+    """Compare the effects of the same labels under two models, a row a label and measure.
+
+    Means are over queries, each query's labels averaged first, with 95 % bootstrap intervals; the difference is
+    paired by query. For `hard` and `trivial` the margin should grow, for `false_negative` the similarity, and the
+    term should fall.
+
+    Args:
+        before: under the base model.
+        after: under the new one, of the same labels in the same order.
+    """
+    rows = []
+    for label, measures in SHOWN.items():
+        own = [[effect for effect in side if effect.item.label == label] for side in (before, after)]
+        for measure in measures if own[0] else ():
+            old, new = (query_means(side, measure) for side in own)
+            mean, *interval = paired_difference(new, old)
+            rows.append(
+                {
+                    "label": label,
+                    "measure": measure,
+                    "labels": len(own[0]),
+                    "queries": len(old),
+                    "before": float(np.mean(old)),
+                    "before_interval": list(bootstrap_interval(old)),
+                    "after": float(np.mean(new)),
+                    "after_interval": list(bootstrap_interval(new)),
+                    "difference": mean,
+                    "difference_interval": interval,
+                }
+            )
+    return rows
