@@ -8,11 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from annotations.agreement import REASONS
+from training.frozen import MIN_ALPHA, MIN_COVERAGE
+from training.gains import SHOWN
 from training.retrain import parser
 from vcs_demo.errors import UserError
 from vcs_demo.settings import models_dir
-from vcs_demo.ui.train import Trainer, bases, command, results, verdict
-from vcs_demo.ui.words import explain
+from vcs_demo.ui.train import Trainer, bases, command
+from vcs_demo.ui.trained import allow, results, state, verdict
+from vcs_demo.ui.words import WORDS, explain
 
 
 @pytest.fixture
@@ -190,3 +194,54 @@ def test_the_figures_of_a_model_are_shown_before_and_after():
     facts(low=-0.01)
     html = results("mine", "vi")
     assert "0.100 [0.050, 0.150]" in html and "+0.100 [-0.010, +0.200]" in html and ">trước<" in html
+
+
+def test_training_anyway_lifts_the_floors(ask):
+    options = parser().parse_args(ask())
+    assert (options.min_coverage, options.min_alpha) == (MIN_COVERAGE, MIN_ALPHA)
+    options = parser().parse_args(ask(anyway=True))
+    assert (options.min_coverage, options.min_alpha) == (0, -1)
+
+
+def test_coverage_and_agreement_are_told_before_training(store, make):
+    text = state(store, "en")
+    assert (
+        "0 of 3 candidates have a label (0%)" in text and "cannot be measured: there are no labels." in text
+    )
+    assert "**Only 0.0% of the candidates have a label, and 10% should. Label more, or tick" in text
+    for who, labels in {"Lan": ("hard", "hard", "trivial"), "Mai": ("hard", "trivial", "hard")}.items():
+        for number, label in enumerate(labels, start=1):
+            store.label(make(number).id, who, label, token=f"{who} {number}")
+        if who == "Lan":
+            text = state(store, "vi")
+            assert "3 trên 3 ứng viên đã có nhãn (100%)" in text and "mới chỉ có một người gán nhãn." in text
+            assert "Vẫn huấn luyện" not in text
+    # By hand: of 6 labels, 4 hard and 2 trivial, 4/6 disagree; by chance 1 - (4·3 + 2·1) / (6·5) = 16/30.
+    text = state(store, "en")
+    assert "Krippendorff's α is -0.25 on the 3 candidates" in text
+    assert "**The annotators agree too little: α is -0.25 and should be 0.4 or more." in text
+
+
+def test_labels_under_a_floor_are_not_trained_on_unless_told(store):
+    with pytest.raises(UserError) as error:
+        allow(store, False)
+    assert "Mới có 0.0% ứng viên có nhãn" in explain(error.value, "vi")
+    allow(store, True)
+
+
+def test_what_training_did_to_the_labels_is_shown_as_no_evidence():
+    facts()
+    path = models_dir() / "mine" / "training.json"
+    known = json.loads(path.read_text("utf-8"))
+    row = known["metrics"]["map"] | {"label": "hard", "measure": "margin", "labels": 7, "queries": 5}
+    path.write_text(json.dumps(known | {"gains": [row]}), "utf-8")
+    html = results("mine", "en")
+    assert "Hard negative (7)" in html and "margin s⁺ − s (should grow)" in html
+    assert "no held-out evidence" in html and html.count("<table>") == 2
+    assert "Âm khó (7)" in results("mine", "vi")
+
+
+def test_every_measure_of_a_gain_and_every_reason_against_alpha_has_words():
+    assert {f"gain.{measure}" for measures in SHOWN.values() for measure in measures} <= WORDS.keys()
+    for reason in ("no_labels", "one_annotator", "nothing_shared", "one_label"):
+        assert reason in REASONS and f"alpha.{reason}" in WORDS

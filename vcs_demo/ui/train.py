@@ -13,7 +13,7 @@ from threading import Lock
 import gradio as gr
 
 from annotations.store import LabelStore
-from training.card import outcome
+from training.frozen import NO_FLOORS
 from vcs_demo.browse import Library
 from vcs_demo.catalog import CATALOG, HUB, OURS, available
 from vcs_demo.errors import UserError, quoted
@@ -22,6 +22,7 @@ from vcs_demo.sources import source_label
 from vcs_demo.ui import experiments
 from vcs_demo.ui.access import Access
 from vcs_demo.ui.html import render
+from vcs_demo.ui.trained import allow, results, state, verdict
 from vcs_demo.ui.words import WORDS, Localised, explain, number, say
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -45,6 +46,7 @@ def command(
     epochs: float,
     pairs: bool,
     restart: bool = False,
+    anyway: bool = False,
 ) -> list[str]:
     """Return the arguments of `training/retrain.py` for the tab's settings.
 
@@ -66,7 +68,8 @@ def command(
     words += ["--loss", str(loss), "--negatives", str(negatives)]
     words += ["--temperature", f"{number(temperature):g}", "--epochs", f"{number(epochs):g}"]
     words += ["--source", library.source]
-    return words + (["--pairs", library.source] if pairs else []) + (["--restart"] if restart else [])
+    words += ["--pairs", library.source] if pairs else []
+    return words + (["--restart"] if restart else []) + (list(NO_FLOORS) if anyway else [])
 
 
 class Trainer:
@@ -150,56 +153,6 @@ def _where(path: Path, lang: str) -> str:
     return render("progress", lang, text=text, done=state["step"], total=state["total"])
 
 
-def facts(name: str) -> dict | None:
-    """Return the facts beside a retrained model; None if there are none."""
-    try:
-        return json.loads((models_dir() / name / "training.json").read_text("utf-8"))
-    except (OSError, ValueError):
-        return None
-
-
-def verdict(name: str, lang: str) -> str:
-    """Say in one sentence whether a retrained model got better."""
-    known = facts(name)
-    if known is None:
-        return ""
-    measure = known["evaluation"]["main"]
-    row = known["metrics"][measure]
-    low, high = row["difference_interval"]
-    return say(
-        lang,
-        f"train.{outcome(known['metrics'], measure)}",
-        measure=measure,
-        before=f"{row['before']:.3f}",
-        after=f"{row['after']:.3f}",
-        difference=f"{row['difference']:+.3f}",
-        low=f"{low:+.3f}",
-        high=f"{high:+.3f}",
-    )
-
-
-def results(name: str, lang: str) -> str:
-    """Return a model's metrics before and after as a table; empty if there are none."""
-    known = facts(name)
-    if known is None:
-        return ""
-
-    def figure(value: float, pair: list[float], form: str = ".3f") -> str:
-        return f"{value:{form}} [{pair[0]:{form}}, {pair[1]:{form}}]"
-
-    heads = [say(lang, f"train.{key}") for key in ("measure", "before", "after", "difference")]
-    lines = [
-        [
-            measure,
-            figure(row["before"], row["before_interval"]),
-            figure(row["after"], row["after_interval"]),
-            figure(row["difference"], row["difference_interval"], "+.3f"),
-        ]
-        for measure, row in known["metrics"].items()
-    ]
-    return render("table", lang, heads=heads, rows=lines, note="")
-
-
 def build(
     library: Library, store: LabelStore, words: Localised, language: gr.Radio, access: Access
 ) -> dict[str, object]:
@@ -207,7 +160,7 @@ def build(
     trainer = Trainer()
     with words.make(gr.Tab, {"label": "train.tab"}, id="train") as tab:
         words.make(gr.Markdown, {"value": "train.explain"})
-        state = gr.Markdown()
+        told = gr.Markdown()
         with gr.Row():
             base = words.make(gr.Dropdown, {"label": "train.base"}, choices=bases(), value=OURS)
             name = words.make(gr.Textbox, {"label": "train.name"}, value="retrained", max_length=60)
@@ -224,7 +177,9 @@ def build(
             )
             epochs = words.make(gr.Number, {"label": "train.epochs"}, value=3, minimum=0.1, maximum=20)
             pairs = words.make(gr.Checkbox, {"label": "train.pairs"}, value=False)
-        restart = words.make(gr.Checkbox, {"label": "train.restart"}, value=False)
+        with gr.Row():
+            restart = words.make(gr.Checkbox, {"label": "train.restart"}, value=False)
+            anyway = words.make(gr.Checkbox, {"label": "train.anyway"}, value=False)
         with gr.Row():
             go = words.make(gr.Button, {"value": "train.go"}, variant="primary", elem_id="vcs-train-go")
             stop = words.make(gr.Button, {"value": "train.stop"}, variant="stop")
@@ -239,18 +194,17 @@ def build(
             elem_id="vcs-command",
         )
         experiments.build(words, language)
-    settings = [name, base, loss, negatives, temperature, epochs, pairs, restart]
+    settings = [name, base, loss, negatives, temperature, epochs, pairs, restart, anyway]
     quiet = {"api_visibility": "private", "show_progress": "hidden"}
 
-    def show(lang: str, *values: object) -> tuple[str, str]:
-        text = say(lang, "train.state", **store.counts())
+    def show(lang: str, *values: object) -> str:
         try:
             arguments = command(library, Path("data") / Path(str(store.path)).name, *values)
         except UserError as error:
-            return text, f"# {explain(error, lang)}"
+            return f"# {explain(error, lang)}"
         arguments[arguments.index("--output") + 1] = f"data/models/{str(values[0]).strip()}"
         shown = [source_label(a) if a == library.source else a for a in arguments]
-        return text, "python training/retrain.py " + shlex.join(shown)
+        return "python training/retrain.py " + shlex.join(shown)
 
     def run(
         lang: str,
@@ -262,11 +216,13 @@ def build(
         epochs: float,
         pairs: bool,
         restart: bool,
+        anyway: bool,
         profile: gr.OAuthProfile | None,
         request: gr.Request | None = None,
     ) -> Iterator[tuple[str, str]]:
         try:
             access.operator(profile, request)
+            allow(store, anyway)
             trainer.start(
                 command(
                     library,
@@ -279,6 +235,7 @@ def build(
                     epochs,
                     pairs,
                     restart,
+                    anyway,
                 )
             )
         except UserError as error:
@@ -303,10 +260,11 @@ def build(
         [tab.select, language.change, *(part.change for part in settings)],
         show,
         [language, *settings],
-        [state, line],
+        line,
         trigger_mode="always_last",
         **quiet,
     )
+    gr.on([tab.select, language.change], lambda lang: state(store, lang), language, told, **quiet)
     job = go.click(run, [language, *settings], [status, table], concurrency_limit=None, **quiet)
     # Whoever opens the tab while a training runs sees it, also after a reload.
     tab.select(resume, language, [status, table], concurrency_limit=None, **quiet)

@@ -451,6 +451,45 @@ WORDS: dict[str, tuple[str, str]] = {
         "Labels now: {hard} hard, {false_negative} false negative, {trivial} trivial, {unsure} unsure.",
         "Nhãn hiện có: {hard} âm khó, {false_negative} âm sai, {trivial} hiển nhiên, {unsure} không rõ.",
     ),
+    "train.coverage": (
+        "{labelled} of {candidates} candidates have a label ({share}).",
+        "{labelled} trên {candidates} ứng viên đã có nhãn ({share}).",
+    ),
+    "train.alpha": (
+        "Agreement between annotators: Krippendorff's α is {alpha} on the {items} candidates that two or more people "
+        "judged (1: they always agree, 0: no more than by chance).",
+        "Mức đồng thuận giữa những người gán nhãn: α của Krippendorff là {alpha} trên {items} ứng viên được từ hai "
+        "người trở lên đánh giá (1: luôn đồng ý, 0: không hơn ngẫu nhiên).",
+    ),
+    "train.no_alpha": (
+        "Agreement between annotators cannot be measured: {reason}",
+        "Chưa đo được mức đồng thuận giữa những người gán nhãn: {reason}",
+    ),
+    "alpha.no_labels": ("there are no labels.", "chưa có nhãn nào."),
+    "alpha.one_annotator": ("there is only one annotator.", "mới chỉ có một người gán nhãn."),
+    "alpha.nothing_shared": (
+        "no candidate was judged by two people.",
+        "chưa có ứng viên nào được hai người cùng đánh giá.",
+    ),
+    "alpha.one_label": (
+        "the candidates that two people judged have one label only.",
+        "các ứng viên được hai người đánh giá chỉ có một loại nhãn.",
+    ),
+    "train.low_coverage": (
+        "Only {coverage} of the candidates have a label, and {floor} should. Label more, or tick “Train anyway”.",
+        "Mới có {coverage} ứng viên có nhãn, trong khi cần ít nhất {floor}. Hãy gán thêm nhãn, hoặc chọn “Vẫn huấn "
+        "luyện”.",
+    ),
+    "train.low_alpha": (
+        "The annotators agree too little: α is {alpha} and should be {floor} or more. Settle what they disagree on, "
+        "or tick “Train anyway”.",
+        "Những người gán nhãn chưa đủ đồng thuận: α là {alpha}, cần từ {floor} trở lên. Hãy thống nhất những chỗ còn "
+        "khác nhau, hoặc chọn “Vẫn huấn luyện”.",
+    ),
+    "train.anyway": (
+        "Train anyway, even on few labels or with annotators who disagree",
+        "Vẫn huấn luyện, dù còn ít nhãn hoặc những người gán nhãn chưa đồng thuận",
+    ),
     "train.base": ("Start from", "Bắt đầu từ"),
     "train.name": ("Name of the new model", "Tên mô hình mới"),
     "train.loss": ("Loss", "Hàm mất mát"),
@@ -527,6 +566,18 @@ WORDS: dict[str, tuple[str, str]] = {
         "Trung bình trên các câu truy vấn (mỗi câu lấy trung bình theo hạt giống), kèm khoảng tin cậy bootstrap 95 %; "
         "± là độ lệch chuẩn giữa các hạt giống; Δ là chênh lệch so với phương án được huấn luyện đầu tiên, ghép cặp "
         "theo câu, kèm khoảng riêng.",
+    ),
+    "gain.label": ("label", "nhãn"),
+    "gain.margin": ("margin s⁺ − s (should grow)", "khoảng cách s⁺ − s (nên tăng)"),
+    "gain.similarity": ("similarity s (should grow)", "độ tương đồng s (nên tăng)"),
+    "gain.with_label": ("loss term (should fall)", "giá trị mất mát (nên giảm)"),
+    "train.gains": (
+        "What training did to the labels it was trained on, and to the others of their queries. This is no held-out "
+        "evidence: it shows that training took effect, not that the model got better. s⁺, s: cosine similarity of the "
+        "query with the positive and with the candidate.",
+        "Tác động của việc huấn luyện lên chính các nhãn đã dùng và các nhãn khác của cùng câu hỏi. Đây không phải "
+        "bằng chứng trên dữ liệu chưa thấy: nó cho biết việc huấn luyện có tác dụng, không cho biết mô hình tốt hơn. "
+        "s⁺, s: độ tương đồng cosine của câu hỏi với đoạn đúng và với ứng viên.",
     ),
     "train.measure": ("measure", "số đo"),
     "train.before": ("before", "trước"),
