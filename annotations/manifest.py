@@ -17,7 +17,7 @@ from annotations.exchange import export, json_line, rows_of
 from annotations.store import LabelStore
 from vcs_demo.errors import UserError, quoted
 
-CONSENSUS = "majority of each candidate's labels; a tie is unsure"
+CONSENSUS = "an adjudicator's decision, else the majority of each candidate's labels; a tie is unsure"
 
 
 class ManifestError(UserError, ValueError):

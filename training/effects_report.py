@@ -42,6 +42,8 @@ def report(options: argparse.Namespace) -> str:
         raise UserError(
             f"{quoted(options.base)} has no loss; give 'vcs-20m', 'minilm' or a SentenceTransformer directory."
         )
+    known = _known(options.source, frozen)
+    say(f"Encoding the texts of {len(frozen.labelled):,} labels with {cell(ranker.name)} …")
     found = effects(
         frozen.labelled,
         ranker,
@@ -49,7 +51,7 @@ def report(options: argparse.Namespace) -> str:
         weight=options.loss,
         batch_size=options.batch_size,
         seed=options.seed,
-        known=_known(options.source, frozen),
+        known=known,
     )
     settings = {name: getattr(options, name) for name in ("loss", "temperature", "batch_size", "seed")}
     table = summary(found)

@@ -76,6 +76,7 @@ def test_a_retrained_model_is_a_standard_directory_with_a_card_and_the_app_finds
         assert words in card
     assert str(output.parent) not in card and str(labels.parent) not in card
 
+    assert facts["labels"]["frozen"] and facts["labels"]["coverage"] == 1  # a database is frozen on the spot
     gains = {(row["label"], row["measure"]): row for row in facts["gains"]}
     assert list(gains) == [
         *(("hard", "margin"), ("hard", "with_label")),
