@@ -137,9 +137,9 @@ def export_frozen(
 
 
 def manifest_path(path: Path | str) -> Path:
-    """Return where the manifest of an export is: `labels.jsonl` → `labels.manifest.json` beside it."""
+    """Return where the manifest of an export is: `labels.jsonl` → `labels.jsonl.manifest.json` beside it."""
     path = Path(path)
-    return path.with_name(f"{path.name if path.is_dir() else path.stem}.manifest.json")
+    return path.with_name(f"{path.name}.manifest.json")
 
 
 def manifest_of(path: Path | str, labelled: list[LabelledCandidate]) -> Manifest:

@@ -31,7 +31,7 @@ def filled(store, make):
 @pytest.mark.parametrize("name", FILES)
 def test_the_manifest_of_every_format_reads_back_as_the_stores_own(filled, tmp_path, name):
     count, beside = export_frozen(filled, tmp_path / name)
-    assert (count, beside) == (4, tmp_path / "labels.manifest.json")
+    assert (count, beside) == (4, tmp_path / f"{name}.manifest.json")
     labelled = read_export(tmp_path / name)
     found, (_, own) = manifest_of(tmp_path / name, labelled), freeze(filled)
     assert found.frozen and (found.sha256, found.labels, found.alpha) == (own.sha256, own.labels, own.alpha)
@@ -92,7 +92,7 @@ def test_a_changed_file_is_refused_with_one_sentence(filled, tmp_path, change):
     with pytest.raises(ManifestError) as error:
         manifest_of(path, read_export(path))
     assert "'labels.jsonl' was changed after its export" in str(error.value)
-    assert "delete labels.manifest.json" in str(error.value) and "\n" not in str(error.value)
+    assert "delete labels.jsonl.manifest.json" in str(error.value) and "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_a_changed_file_is_refused_with_one_sentence(filled, tmp_path, change):
 def test_a_manifest_that_is_none_is_named(filled, tmp_path, text):
     _, beside = export_frozen(filled, tmp_path / "labels.jsonl")
     beside.write_text(text, "utf-8")
-    with pytest.raises(ManifestError, match="'labels.manifest.json' is no manifest of an export"):
+    with pytest.raises(ManifestError, match="'labels.jsonl.manifest.json' is no manifest of an export"):
         manifest_of(tmp_path / "labels.jsonl", read_export(tmp_path / "labels.jsonl"))
 
 
@@ -110,8 +110,8 @@ def test_the_command_writes_it(own_data_dir, make, tmp_path, capsys):
         store.add_candidates([make(1), make(2)])
         store.label(make(1).id, "Lan", "hard", token="1")
     assert main(["export", str(tmp_path / "labels.parquet")]) == 0
-    assert "1 rows written to" in (said := capsys.readouterr().out) and "labels.manifest.json" in said
-    assert json.loads((tmp_path / "labels.manifest.json").read_text("utf-8"))["coverage"] == 0.5
+    assert "1 rows written to" in (said := capsys.readouterr().out) and "labels.parquet.manifest.json" in said
+    assert json.loads((tmp_path / "labels.parquet.manifest.json").read_text("utf-8"))["coverage"] == 0.5
 
 
 def test_a_decision_counts_in_classes_and_hash_and_alpha_stays_that_of_the_annotators(filled, tmp_path, make):

@@ -248,7 +248,7 @@ def test_labels_are_held_against_their_manifest_and_an_old_export_is_called_unfr
     error = capsys.readouterr().err.strip()
     assert error.startswith("error: 'labels.jsonl' was changed after its export") and "\n" not in error
 
-    (tmp_path / "labels.manifest.json").unlink()
+    (tmp_path / "labels.jsonl.manifest.json").unlink()
     assert main(arguments(path, tiny_model_dir, tmp_path / "old")) == 0
     assert "Labels: Unfrozen: an export without manifest" in capsys.readouterr().err
     assert "Unfrozen: an export without manifest" in (tmp_path / "old" / "README.md").read_text("utf-8")

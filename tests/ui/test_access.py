@@ -137,12 +137,12 @@ def test_the_handlers_refuse_a_visitor_whatever_the_page_shows(make):
         (computing,) = handlers(page, "vcs_demo.ui.leaderboard", "run")
         assert ["VCS_ADMINS" in html for html in computing(["vimedretrieve"], ["bm25"], "en", AN)] == [True]
         (training,) = handlers(page, "vcs_demo.ui.train", "run")
-        settings = ["mine", "minilm", "modified", "both", 0.1, 1, False, False]
+        settings = ["mine", "minilm", "modified", "both", 0.1, 1, False, False, False]
         assert ["VCS_ADMINS" in status for status, _ in training("en", *settings, AN)] == [True]
         (halt,) = handlers(page, "vcs_demo.ui.train", "halt")
         with pytest.raises(Exception, match="VCS_ADMINS"):
             halt("en", AN)
         (save,) = handlers(page, "vcs_demo.ui.pool", "save_labels")
-        with pytest.raises(Exception, match="read-only"):
+        with pytest.raises(Exception, match="Only adjudicators"):
             save("jsonl", "en", AN)
         assert store.events() == [] and len(store.candidates()) == 1

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from annotations.exchange import FORMATS, read_export
+from annotations.manifest import manifest_of
 from annotations.store import LABELS, LabelStore
 from vcs_demo.browse import Library
 from vcs_demo.errors import UserError
@@ -218,18 +219,19 @@ def temporary(tmp_path, monkeypatch):
 def test_every_format_can_be_taken_along_and_read_back(desk, temporary, format):
     for label in ("hard", "false_negative"):
         desk.judge(desk.next("an", sample_only=False), "an", label, "", "en")
-    path, count = exported(desk.store, format)
+    (path, *rest), count = exported(desk.store, format)
     assert count == 2 and path.is_relative_to(temporary)
     if format == "dataset":
-        assert path.suffix == ".zip"
+        assert path.suffix == ".zip" and rest == []
         shutil.unpack_archive(path, temporary / "unpacked")
-        path = temporary / "unpacked"
+        path = temporary / "unpacked" / "labels"
+    assert manifest_of(path, read_export(path)).frozen
     assert sorted(item.label for item in read_export(path)) == ["false_negative", "hard"]
     assert "an" not in [cell for item in read_export(path) for cell in vars(item).values()]
 
 
 def test_two_exports_do_not_share_a_file(desk, temporary):
-    assert exported(desk.store, "jsonl")[0] != exported(desk.store, "jsonl")[0]
+    assert exported(desk.store, "jsonl")[0][0] != exported(desk.store, "jsonl")[0][0]
 
 
 def test_a_format_that_is_none_and_an_empty_data_set_are_refused(store, temporary, sentence):

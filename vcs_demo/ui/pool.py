@@ -11,7 +11,8 @@ from typing import Any
 
 import gradio as gr
 
-from annotations.exchange import FORMATS, export
+from annotations.exchange import FORMATS
+from annotations.manifest import export_frozen
 from annotations.mining import MiningResult, mine
 from annotations.store import LabelStore
 from vcs_demo.browse import Library, ranker_choices
@@ -59,8 +60,12 @@ def mined(
         yield render("notice", lang, kind="bad", text=explain(error, lang))
 
 
-def exported(store: LabelStore, format: str) -> tuple[Path, int]:
-    """Write the labels to a new temporary file (a `dataset` folder as a ZIP); return its path and the row count."""
+def exported(store: LabelStore, format: str) -> tuple[list[Path], int]:
+    """Write the labels and their manifest to new temporary files (a `dataset` folder as a ZIP with both).
+
+    Returns:
+        The files, and the number of labelled candidates.
+    """
     if format not in FORMATS:
         raise UserError(f"There is no such format; the formats are {', '.join(FORMATS)}.")
     root = Path(tempfile.gettempdir()) / f"vcs-exports-{os.getuid()}"
@@ -71,9 +76,10 @@ def exported(store: LabelStore, format: str) -> tuple[Path, int]:
     folder = Path(tempfile.mkdtemp(dir=root))
     if format != "dataset":
         path = folder / f"labels.{format}"
-        return path, export(store, path, format)
-    count = export(store, folder / "labels", "dataset")
-    return Path(shutil.make_archive(str(folder / "labels"), "zip", folder / "labels")), count
+        count, manifest = export_frozen(store, path, format)
+        return [path, manifest], count
+    count, _ = export_frozen(store, folder / "export" / "labels", "dataset")
+    return [Path(shutil.make_archive(str(folder / "labels"), "zip", folder / "export"))], count
 
 
 @dataclass(frozen=True)
@@ -110,7 +116,7 @@ def build(library: Library, store: LabelStore, words: Localised, language: gr.Ra
                 gr.Radio, {"label": "label.export_format"}, choices=list(FORMATS), value="jsonl"
             )
             save = words.make(gr.Button, {"value": "label.export"})
-        file = gr.File(show_label=False, visible=False)
+        file = gr.File(show_label=False, visible=False, file_count="multiple", interactive=False)
 
     def run(
         ranker: str,
@@ -140,11 +146,10 @@ def build(library: Library, store: LabelStore, words: Localised, language: gr.Ra
         format: str, lang: str, profile: gr.OAuthProfile | None, request: gr.Request | None = None
     ) -> dict:
         try:
-            access.annotator(profile, request)
-            path, count = exported(store, format)
-            return gr.update(
-                value=str(path), visible=True, label=say(lang, "label.exported", count=count), show_label=True
-            )
+            access.adjudicator(profile, request)  # an export shows what others answered
+            paths, count = exported(store, format)
+            title = say(lang, "label.exported", count=count)
+            return gr.update(value=[str(path) for path in paths], visible=True, label=title, show_label=True)
         except UserError as error:
             raise gr.Error(explain(error, lang), print_exception=False) from error
 

@@ -88,8 +88,9 @@ WORDS: dict[str, tuple[str, str]] = {
         "Chưa ai gán nhãn ứng viên này nên không có gì để phân xử.",
     ),
     "error.adjudicator": (
-        "Only adjudicators can settle disagreements here; ask an admin for that role.",
-        "Ở đây chỉ người phân xử mới được quyết định; hãy xin quản trị viên cấp vai trò đó.",
+        "Only adjudicators may see what others answered, settle it and export it; ask an admin for that role.",
+        "Chỉ người phân xử mới được xem câu trả lời của người khác, quyết định và xuất nhãn; hãy xin quản trị viên cấp "
+        "vai trò đó.",
     ),
     "error.operator": (
         "Only admins (on a Space, those named in VCS_ADMINS) can run this here; run your own copy of the app.",
