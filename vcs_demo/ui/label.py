@@ -96,19 +96,15 @@ def build(
                 gr.Button, {"value": "label.skip"}, elem_id="vcs-key-s", size="sm", min_width=120
             )
         said = gr.Markdown(elem_id="vcs-said")
-        with gr.Row():
-            confidence = words.make(
-                gr.Radio,
-                {
-                    "label": "label.confidence",
-                    "choices": lambda lang: [(say(lang, f"confidence.{n}"), n) for n in (1, 2, 3)],
-                },
-                min_width=260,
-                elem_id="vcs-confidence",
-            )
-            flag = words.make(
-                gr.Checkbox, {"label": "label.flag"}, value=False, min_width=200, elem_id="vcs-flag"
-            )
+        confidence = words.make(
+            gr.Radio,
+            {
+                "label": "label.confidence",
+                "choices": lambda lang: [(say(lang, f"confidence.{n}"), n) for n in (1, 2, 3)],
+            },
+            elem_id="vcs-confidence",
+        )
+        flag = words.make(gr.Checkbox, {"label": "label.flag"}, value=False, elem_id="vcs-flag")
         note = words.make(gr.Textbox, {"label": "label.note"}, lines=1, max_length=2_000, elem_id="vcs-note")
         with words.make(gr.Accordion, {"label": "label.why_title"}, open=False):
             why = gr.HTML(container=False, elem_id="vcs-why")
