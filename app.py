@@ -2,7 +2,9 @@
 
 import argparse
 import os
+import signal
 import sys
+from typing import Any
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
@@ -32,18 +34,27 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def serve(options: argparse.Namespace) -> int:
-    """Build the page and serve it; what is slow is made ready once it is up."""
-    from annotations.accounts import is_password
+    """Build the page and serve it; what is slow is made ready once it is up, and what is new pushed at the end."""
     from vcs_demo.sources import check_source
     from vcs_demo.ui.access import Access
-    from vcs_demo.ui.label import KEYS
-    from vcs_demo.ui.page import CSS, THEME, build_app
-    from vcs_demo.ui.words import say
+    from vcs_demo.ui.page import build_app
 
     check_source(options.source)
     access = Access.from_environment(options.host)
     page, warm = build_app(options.source, access)
     warm.start()
+    try:
+        return _serve(page, access, options)
+    finally:
+        warm.stop()
+
+
+def _serve(page: Any, access: Any, options: argparse.Namespace) -> int:
+    from annotations.accounts import is_password
+    from vcs_demo.ui.label import KEYS
+    from vcs_demo.ui.page import CSS, THEME
+    from vcs_demo.ui.words import say
+
     try:
         page.launch(
             server_name=options.host,
@@ -74,4 +85,5 @@ def serve(options: argparse.Namespace) -> int:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # as a Space stops it: `finally` is to be reached
     sys.exit(main())

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import gradio as gr
 
+from annotations.keeping import open_store
 from annotations.mining import mine
+from annotations.remote import keeper_from_environment
 from annotations.store import LabelStore
 from vcs_demo.browse import Library, ranker_choices
 from vcs_demo.catalog import OURS, load_ranker
@@ -32,6 +34,7 @@ class WarmUp:
 
     def __init__(self, library: Library, store: LabelStore) -> None:
         self.library, self.store = library, store
+        self.keeper = keeper_from_environment(store)  # None where nothing is to be pushed
         self.finished = False
         self.pooled = threading.Event()  # there is something to label, if there is going to be
         self.pooled.set()
@@ -41,7 +44,14 @@ class WarmUp:
         """Begin, once."""
         if self._started.acquire(blocking=False):
             self.pooled.clear()
+            if self.keeper:
+                self.keeper.start()
             threading.Thread(target=self._run, name="warm-up", daemon=True).start()
+
+    def stop(self) -> None:
+        """Push what is left to push; the rest may be cut off."""
+        if self.keeper:
+            self.keeper.stop()
 
     def _run(self) -> None:
         try:
@@ -78,11 +88,11 @@ def build_app(source: str = "mini", access: Access | None = None) -> tuple[gr.Bl
     """Build the page for a source; return it and its warm-up, to be started once it is served.
 
     Raises:
-        UserError: the label database cannot be used.
+        UserError: the label database cannot be used or restored, or the place to push to is set wrongly.
     """
     access = access or Access("single")
     library, words = Library(source), Localised()
-    store = LabelStore(database_path())
+    store = open_store(database_path())
     warm = WarmUp(library, store)
     with gr.Blocks(title="VCS Demo", analytics_enabled=False, delete_cache=(3600, 86400)) as page:
         with gr.Row(elem_classes="vcs-head"):
