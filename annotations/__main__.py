@@ -11,9 +11,10 @@ from pathlib import Path
 from annotations.account_commands import add_commands as add_account_commands
 from annotations.audit_command import add_options
 from annotations.audit_command import run as run_audit
+from annotations.backup_commands import add_commands as add_backup_commands
 from annotations.study import add_commands as add_study_commands
 from vcs_demo.errors import UserError, carried_out
-from vcs_demo.settings import data_dir, database_path
+from vcs_demo.settings import database_path
 
 PROBLEMS_SHOWN = 20
 
@@ -100,28 +101,19 @@ def _parser() -> argparse.ArgumentParser:
     agree.add_argument("--names", action="store_true", help="name the annotators; else they are A1, A2, …")
     agree.add_argument("--json", type=Path, metavar="OUT", help="write the figures to this file")
 
-    backup = command("backup", _backup, "Write a snapshot of the database", "backup")
-    backup.add_argument("path", type=Path, nargs="?", help="default: backups/ in the data directory")
-
-    restore = command(
-        "restore",
-        _restore,
-        "Restore the database from a snapshot and the event log's newer events; the old one is moved aside",
-        "restore data/backups/labels-20250101T120000Z.db",
-    )
-    restore.add_argument("snapshot", type=Path, nargs="?", help="default: out of the event log alone")
-    restore.add_argument("--no-replay", action="store_true", help="leave the log's newer events out")
+    add_backup_commands(command)
     return parser
 
 
 def _mine(options: argparse.Namespace) -> None:
+    from annotations.keeping import open_store
     from annotations.mining import mine
     from annotations.store import LabelStore
     from vcs_demo.catalog import load_ranker
     from vcs_demo.tasks import load_task
 
     task = load_task(options.task, options.source, options.split)
-    with LabelStore(_database(options)) as store:
+    with open_store(_database(options)) as store:
         known = {candidate.id for candidate in store.candidates()}
     result = mine(
         task,
@@ -142,9 +134,9 @@ def _mine(options: argparse.Namespace) -> None:
 
 def _import(options: argparse.Namespace) -> None:
     from annotations.exchange import import_triples
-    from annotations.store import LabelStore
+    from annotations.keeping import open_store
 
-    with LabelStore(_database(options)) as store:
+    with open_store(_database(options)) as store:
         report = import_triples(
             store, options.file, task=options.task, split=options.split, miner=options.miner
         )
@@ -193,29 +185,6 @@ def _agreement(options: argparse.Namespace) -> None:
     if options.json:
         options.json.write_text(json.dumps(asdict(report), ensure_ascii=False, indent=1) + "\n", "utf-8")
     print(report.markdown())
-
-
-def _backup(options: argparse.Namespace) -> None:
-    from annotations.backup import default_path, snapshot
-    from annotations.store import LabelStore
-
-    with LabelStore(_database(options), read_only=True) as store:
-        path = snapshot(store, options.path or default_path(data_dir() / "backups"))
-    print(f"Snapshot written to {path}.")
-
-
-def _restore(options: argparse.Namespace) -> None:
-    from annotations.backup import restore
-
-    report = restore(_database(options), options.snapshot, replay=not options.no_replay)
-    print(
-        f"{_database(options)} has {report.candidates} candidates and {report.events} events, "
-        f"{report.replayed} of them out of the event log."
-    )
-    if report.unreadable:
-        print(f"{report.unreadable} lines of the event log could not be used.")
-    if report.moved_aside:
-        print(f"The former database is {report.moved_aside}.")
 
 
 def _database(options: argparse.Namespace) -> Path:
