@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-PART_BYTES = 4_000_000  # of a part; a hub keeps what is larger than 10 MB in another way
 _PART = re.compile(r"events/([\w-]+)/(\d+)-(\d+)-([0-9a-f]{12})\.jsonl", re.ASCII)
 _SNAPSHOT = re.compile(r"snapshots/([\w-]+)/(\d{8}T\d{6}Z)-(\d+)\.db", re.ASCII)
 _STAMP = "%Y%m%dT%H%M%SZ"
@@ -85,7 +84,7 @@ class LogReader:
         """Return the beginning of the sha256 of all lines so far."""
         return self._hash.hexdigest()[:12]
 
-    def read(self, size: int = PART_BYTES) -> bytes:
+    def read(self, size: int) -> bytes:
         """Return the next whole lines, about so many bytes but at least a line; empty at the end."""
         if not self.path.exists():
             return b""

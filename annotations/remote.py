@@ -18,6 +18,7 @@ from annotations.schema import NotALabelDatabase
 from annotations.store import LabelStore
 from vcs_demo.errors import UserError, quoted
 
+PART_BYTES = 4_000_000  # of a part; a hub keeps what is larger than 10 MB in another way
 SNAPSHOTS_KEPT = 7
 SNAPSHOT_AGE = timedelta(days=1)
 SNAPSHOT_LINES = 20_000
@@ -49,7 +50,7 @@ class Pusher:
                 while True:
                     history = self._find(histories(self.place.files()))
                     first = self.reader.lines + 1
-                    if not (part := self.reader.read()):
+                    if not (part := self.reader.read(PART_BYTES)):
                         break
                     path = history.part_path(first, self.reader.lines, self.reader.digest)
                     self.place.add({path: part})
@@ -204,7 +205,7 @@ def restore_from(place: Place, database: Path | str) -> RestoreReport | None:
             log.warning("the snapshot in %s is passed over: %s", place.name, error)
             made = restore(fresh)
         aside = None
-        if database.exists() or LogReader(log_path(database)).read():
+        if database.exists() or LogReader(log_path(database)).read(1):
             aside = restore(database, fresh, replay=False).moved_aside
         log_path(fresh).replace(log_path(database))
         if not database.exists():

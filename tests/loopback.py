@@ -1,5 +1,6 @@
-"""A hub on loopback that serves folders by the real client's protocol, and can be made to fail."""
+"""A hub on loopback that serves folders by the real client's protocol, takes commits, and can be made to fail."""
 
+import base64
 import json
 from contextlib import contextmanager
 from hashlib import sha1
@@ -15,7 +16,8 @@ class Hub:
     """Repositories by (kind, `owner/name`); `requests` lists what was asked for.
 
     `hangs`: every answer waits until the hub closes. `breaks`: these files' next transfer breaks off in the middle.
-    `shortens`: these files arrive as their first half.
+    `shortens`: these files arrive as their first half. `private`: names that only `token` may see. `refusals`: what the
+    next commits are answered with, a status, or 0 for a commit that is made and its answer lost.
     """
 
     def __init__(self):
@@ -25,6 +27,9 @@ class Hub:
         self.hangs = False
         self.breaks: set[str] = set()
         self.shortens: set[str] = set()
+        self.private: set[str] = set()
+        self.token = ""
+        self.refusals: list[int] = []
         self.closing = Event()
         self.url = ""
 
@@ -55,11 +60,51 @@ def hub():
 
         do_HEAD = do_POST = do_GET
 
+        def body(self):
+            return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+
+        def seen(self, kind, name):
+            """Return the folder, or None after an answer as the hub's to a name that the token may not see."""
+            folder = state.folders.get((kind, name))
+            hidden = name in state.private and self.headers.get("Authorization") != f"Bearer {state.token}"
+            if folder is None or hidden:
+                self.refuse("RepoNotFound", "Repository not found", 401 if hidden else 404)
+                return None
+            return folder
+
+        def commit(self, kind, name, folder):
+            lines = [json.loads(line) for line in self.body().splitlines()]
+            refusal = state.refusals.pop(0) if state.refusals else None
+            if refusal:
+                return self.refuse("", f"refused with {refusal}", refusal)
+            head = state.revisions[kind, name]
+            if lines[0]["value"].get("parentCommit", head) != head:
+                return self.refuse("", "the head is another", 412)
+            for line in lines[1:]:
+                path = folder / line["value"]["path"]
+                if line["key"] == "deletedFile":
+                    path.unlink()
+                else:
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    path.write_bytes(base64.b64decode(line["value"]["content"]))
+            state.revisions[kind, name] = new = sha1(json.dumps([head, lines]).encode()).hexdigest()
+            if refusal == 0:
+                self.close_connection = True
+                return None
+            return self.json({"success": True, "commitOid": new, "commitUrl": f"{state.url}/commit/{new}"})
+
         def api(self, parts):
             kind, name, rest = parts[0], "/".join(parts[1:3]), parts[3:]
-            folder = state.folders.get((kind, name))
+            folder = self.seen(kind, name)
             if folder is None:
-                return self.refuse("RepoNotFound", "Repository not found")
+                return self.body()
+            if rest[:1] == ["preupload"]:
+                files = [file["path"] for file in json.loads(self.body())["files"]]
+                return self.json(
+                    {"files": [{"path": p, "uploadMode": "regular", "shouldIgnore": False} for p in files]}
+                )
+            if rest[:1] == ["commit"]:
+                return self.commit(kind, name, folder)
             what, revision = (rest + ["revision", "main"])[:2] if rest else ("revision", "main")
             head = state.revisions[kind, name]
             if revision not in ("main", head):
@@ -78,20 +123,27 @@ def hub():
                 inside = "/".join(rest[2:])
                 return self.json([r for r in rows if not inside or r["path"].startswith(inside + "/")])
             if what == "paths-info":
-                asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["paths"]
+                asked = json.loads(self.body())["paths"]
                 folders = [
                     {"type": "directory", "path": p, "oid": "0" * 40} for p in asked if (folder / p).is_dir()
                 ]
                 return self.json([r for r in rows if r["path"] in asked] + folders)
             siblings = [{"rfilename": r["path"]} for r in rows]
-            facts = {"_id": "1", "id": name, "sha": head, "private": False, "gated": False, "disabled": False}
+            facts = {
+                "_id": "1",
+                "id": name,
+                "sha": head,
+                "private": name in state.private,
+                "gated": False,
+                "disabled": False,
+            }
             return self.json(facts | {"siblings": siblings, "tags": [], "downloads": 0, "likes": 0})
 
         def file(self, kind, parts):
             name, rest = "/".join(parts[:2]), parts[2:]
-            folder = state.folders.get((kind, name))
+            folder = self.seen(kind, name)
             if folder is None:
-                return self.refuse("RepoNotFound", "Repository not found")
+                return None
             path = folder / "/".join(rest[2:])
             if rest[0] != "resolve" or not path.is_file():
                 return self.refuse("EntryNotFound", "Entry not found")
@@ -125,8 +177,8 @@ def hub():
             if self.command != "HEAD":
                 self.wfile.write(body)
 
-        def refuse(self, code, message):
-            self.send_response(404)
+        def refuse(self, code, message, status=404):
+            self.send_response(status)
             self.send_header("X-Error-Code", code)
             self.send_header("X-Error-Message", message)
             self.send_header("Content-Length", "0")
