@@ -36,7 +36,7 @@ class History:
     @classmethod
     def begin(cls) -> "History":
         """Return a new one, without parts."""
-        return cls(f"{datetime.now(UTC).strftime(_STAMP)}-{uuid.uuid4().hex[:4]}")
+        return cls(f"{datetime.now(UTC).strftime('%Y%m%dT%H%M%S%fZ')}-{uuid.uuid4().hex[:4]}")
 
     @property
     def end(self) -> tuple[int, str]:
@@ -84,6 +84,12 @@ class LogReader:
         """Return the beginning of the sha256 of all lines so far."""
         return self._hash.hexdigest()[:12]
 
+    def copy(self) -> "LogReader":
+        """Return another at the same position."""
+        other = LogReader(self.path)
+        other.lines, other.offset, other._hash = self.lines, self.offset, self._hash.copy()
+        return other
+
     def read(self, size: int) -> bytes:
         """Return the next whole lines, about so many bytes but at least a line; empty at the end."""
         if not self.path.exists():
@@ -104,6 +110,10 @@ class LogReader:
                 file.seek(self.offset)
                 while self.lines < line and (text := file.readline()).endswith(b"\n"):
                     self._take(text, 1)
+
+    def size(self) -> int:
+        """Return how many bytes the log has."""
+        return self.path.stat().st_size if self.path.exists() else 0
 
     def behind(self) -> int:
         """Return how many whole lines come after here."""

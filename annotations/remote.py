@@ -47,14 +47,18 @@ class Pusher:
         pushed = 0
         try:
             with _alone(Path(self.store.path)):
+                size = self.reader.size()  # what is written while this pushes is for the next time
                 while True:
                     history = self._find(histories(self.place.files()))
-                    first = self.reader.lines + 1
-                    if not (part := self.reader.read(PART_BYTES)):
+                    after = self.reader.copy()
+                    part = after.read(PART_BYTES) if self.reader.offset < size else b""
+                    if not part:
                         break
-                    path = history.part_path(first, self.reader.lines, self.reader.digest)
-                    self.place.add({path: part})
-                    pushed += self.reader.lines + 1 - first
+                    self.place.add(
+                        {history.part_path(self.reader.lines + 1, after.lines, after.digest): part}
+                    )
+                    pushed += after.lines - self.reader.lines
+                    self.reader = after
                 self._push_snapshot(history, copy)
         except BaseException:
             self._history = ""
@@ -205,7 +209,7 @@ def restore_from(place: Place, database: Path | str) -> RestoreReport | None:
             log.warning("the snapshot in %s is passed over: %s", place.name, error)
             made = restore(fresh)
         aside = None
-        if database.exists() or LogReader(log_path(database)).read(1):
+        if database.exists() or LogReader(log_path(database)).size():
             aside = restore(database, fresh, replay=False).moved_aside
         log_path(fresh).replace(log_path(database))
         if not database.exists():

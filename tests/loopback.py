@@ -17,7 +17,7 @@ class Hub:
 
     `hangs`: every answer waits until the hub closes. `breaks`: these files' next transfer breaks off in the middle.
     `shortens`: these files arrive as their first half. `private`: names that only `token` may see. `refusals`: what the
-    next commits are answered with, a status, or 0 for a commit that is made and its answer lost.
+    next commits are answered with, a status, 0 for a commit that is made and its answer lost, or -1 for no answer.
     """
 
     def __init__(self):
@@ -75,6 +75,8 @@ def hub():
         def commit(self, kind, name, folder):
             lines = [json.loads(line) for line in self.body().splitlines()]
             refusal = state.refusals.pop(0) if state.refusals else None
+            if refusal == -1:
+                return state.closing.wait(60)
             if refusal:
                 return self.refuse("", f"refused with {refusal}", refusal)
             head = state.revisions[kind, name]
@@ -91,7 +93,9 @@ def hub():
             if refusal == 0:
                 self.close_connection = True
                 return None
-            return self.json({"success": True, "commitOid": new, "commitUrl": f"{state.url}/commit/{new}"})
+            return self.json(
+                {"success": True, "commitOid": new, "commitUrl": f"{state.url}/{kind}/{name}/commit/{new}"}
+            )
 
         def api(self, parts):
             kind, name, rest = parts[0], "/".join(parts[1:3]), parts[3:]
