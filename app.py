@@ -42,10 +42,17 @@ def serve(options: argparse.Namespace) -> int:
     check_source(options.source)
     access = Access.from_environment(options.host)
     page, warm = build_app(options.source, access)
+
+    def terminated(*_: object) -> None:  # as a Space stops it
+        warm.stop()
+        os._exit(128 + signal.SIGTERM)  # at once: torch aborts where Python ends beside its threads
+
+    former = signal.signal(signal.SIGTERM, terminated)
     warm.start()
     try:
         return _serve(page, access, options)
     finally:
+        signal.signal(signal.SIGTERM, former)
         warm.stop()
 
 
@@ -85,5 +92,4 @@ def _serve(page: Any, access: Any, options: argparse.Namespace) -> int:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # as a Space stops it: `finally` is to be reached
     sys.exit(main())

@@ -1,5 +1,7 @@
 """`python app.py`: what cannot be started is said in one line, with exit code 1."""
 
+import os
+import signal
 import socket
 
 import pytest
@@ -49,3 +51,18 @@ def test_a_port_that_is_none(port, capsys, tmp_path):
 def test_a_data_directory_that_is_a_file(capsys, tmp_path):
     (tmp_path / "file").write_text("")
     assert "file" in failed(["--data-dir", str(tmp_path / "file")], capsys)
+
+
+def test_being_terminated_pushes_what_is_left(monkeypatch, tmp_path):
+    def leave(code):
+        raise SystemExit(code)
+
+    stopped = []
+    monkeypatch.setenv("VCS_BACKUP_DIR", str(tmp_path))
+    monkeypatch.setattr("vcs_demo.ui.page.WarmUp.stop", lambda self: stopped.append(self.keeper.state.place))
+    monkeypatch.setattr(os, "_exit", leave)
+    monkeypatch.setattr(app, "_serve", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(SystemExit, match="143"):
+        app.main(["--data-dir", str(tmp_path / "d")])
+    assert set(stopped) == {str(tmp_path)} and signal.getsignal(signal.SIGTERM) == before
