@@ -122,7 +122,7 @@ def restore(
             replayed = unreadable = 0
             with LabelStore(part, log=False) as store:
                 if replay:
-                    replayed, unreadable = _replay(store, log)
+                    replayed, unreadable = replay_log(store, log)
                 with store.database.write():
                     tally.rebuild(store.database.db)
                 candidates, events = store.progress()["candidates"], len(store.events())
@@ -134,7 +134,7 @@ def restore(
     return RestoreReport(candidates, events, replayed, unreadable, aside)
 
 
-def _replay(store: LabelStore, log: Path) -> tuple[int, int]:
+def replay_log(store: LabelStore, log: Path) -> tuple[int, int]:
     """Add the log's candidates that are missing, and of each table its rows newer than the last one that is here.
 
     An unknown row *before* one that is here was never acknowledged (its commit failed) and stays out.

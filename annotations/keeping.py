@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from annotations.backup import BackupError, RestoreReport, _replay, restore
+from annotations.backup import FIELDS, BackupError, RestoreReport, replay_log, restore
+from annotations.database import LOGGED
 from annotations.eventlog import hold, log_path, read_log
 from annotations.places import place_from_environment
 from annotations.remote import restore_from
@@ -154,10 +155,14 @@ def _said(what: str, source: str, report: RestoreReport) -> str:
 
 def _same_origin(copy: Path, events: Path) -> bool:
     """Tell whether a snapshot and a log share an event; also where one of them has none."""
-    with LabelStore(copy, read_only=True) as store:
-        ends = store.database.rows("SELECT token FROM events WHERE id IN (SELECT min(id) FROM events)")
-        ends += store.database.rows("SELECT token FROM events ORDER BY id DESC LIMIT 1")
-    wanted, any_event = {row["token"] for row in ends}, False
+    try:  # plainly: it may be of an older version
+        with closing(sqlite3.connect(f"{copy.resolve().as_uri()}?mode=ro", BUSY_SECONDS, uri=True)) as db:
+            ends = db.execute(
+                "SELECT token FROM events WHERE id IN ((SELECT min(id) FROM events), (SELECT max(id) FROM events))"
+            ).fetchall()
+    except sqlite3.DatabaseError as error:
+        raise BackupError(f"{quoted(copy)} is damaged ({error}).") from error
+    wanted, any_event = {token for (token,) in ends}, False
     for record in read_log(events):
         if record and "token" in record:
             any_event = True
@@ -180,7 +185,7 @@ def _agree(path: Path) -> list[str]:
             return [f"The event log {quoted(events)} was missing; it was written anew from the database."]
         facts = []
         before = _rows(store)
-        _replay(store, events)
+        replay_log(store, events)
         if gained := _rows(store) - before:
             facts.append(f"{gained} lines of the event log were not in {quoted(path)}; they are now.")
         if lacking := _lacking(store, events):
@@ -196,30 +201,31 @@ def _agree(path: Path) -> list[str]:
 
 
 def _rows(store: LabelStore) -> int:
-    sql = "SELECT (SELECT count(*) FROM candidates) + (SELECT count(*) FROM events) AS n"
-    return store.database.rows(sql)[0]["n"]
+    counts = " + ".join(f"(SELECT count(*) FROM {table})" for table in ("candidates", *FIELDS))
+    return store.database.rows(f"SELECT {counts} AS n")[0]["n"]
 
 
 def _same_counts(store: LabelStore, events: Path) -> bool:
-    """Compare numbers and the last event, without reading every line's content."""
-    candidates = others = 0
+    """Compare the numbers of each kind and the last event, without reading every line's content."""
+    starts = {f'{{"kind": "{kind}"'.encode(): table for kind, table in LOGGED.items()}
+    starts[b'{"kind": "candidate"'] = "candidates"
+    counts = dict.fromkeys(("candidates", *FIELDS), 0)
     last = b"{}"
     with events.open("rb") as file:
         for line in file:
-            if line.startswith(b'{"kind": "candidate"'):
-                candidates += 1
-            elif line.endswith(b"}\n"):  # else a write that was cut off
-                others += 1
+            if not line.endswith(b"}\n"):  # a write that was cut off
+                continue
+            table = next((table for start, table in starts.items() if line.startswith(start)), "events")
+            counts[table] += 1
+            if table == "events":
                 last = line
-    row = store.database.rows(
-        "SELECT (SELECT count(*) FROM candidates) AS candidates, (SELECT count(*) FROM events) AS events, "
-        "(SELECT token FROM events ORDER BY id DESC LIMIT 1) AS token"
-    )[0]
+    found = {table: store.database.rows(f"SELECT count(*) AS n FROM {table}")[0]["n"] for table in counts}
+    newest = store.database.rows("SELECT token FROM events ORDER BY id DESC LIMIT 1")
     try:
         token = json.loads(last).get("token")
     except ValueError:
         return False
-    return (candidates, others, token) == (row["candidates"], row["events"], row["token"])
+    return counts == found and token == (newest[0]["token"] if newest else None)
 
 
 def _lacking(store: LabelStore, events: Path) -> int:
@@ -230,5 +236,5 @@ def _lacking(store: LabelStore, events: Path) -> int:
             key = "id" if record.get("kind") == "candidate" else "token"
             logged[key].add(str(record.get(key)))
     ids = {row["id"] for row in store.database.rows("SELECT id FROM candidates")}
-    tokens = {row["token"] for row in store.database.rows("SELECT token FROM events")}
+    tokens = {row["token"] for table in FIELDS for row in store.database.rows(f"SELECT token FROM {table}")}
     return len(ids - logged["id"]) + len(tokens - logged["token"])

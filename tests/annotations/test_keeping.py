@@ -12,7 +12,10 @@ import time
 
 import pytest
 
+from annotations.adjudication import decide
 from annotations.backup import BackupError, check, default_path, snapshot
+from annotations.eventlog import log_path
+from annotations.gold import GoldAnswer, add_gold
 from annotations.keeping import make_sound, open_store
 from annotations.store import DatabaseUnavailable, LabelStore, NotALabelDatabase
 
@@ -260,3 +263,22 @@ def test_what_was_acknowledged_survives_being_killed_at_any_moment(path):
         assert [token for token in here if token in wanted] == acknowledged
         check(path)
     assert make_sound(path).facts == ()
+
+
+def test_settings_gold_and_decisions_count_as_rows_like_any_other(tmp_path, make):
+    path = tmp_path / "new" / "labels.db"
+    with open_store(path) as store:
+        store.add_candidates([make(1), make(2)])
+        first, second = (candidate.id for candidate in store.candidates())
+        store.change_settings(by="an", overlap=2)
+        add_gold(store, [GoldAnswer(second, "hard")])
+        store.label(first, "an", "hard", token="1")
+        decide(store, first, "chi", "trivial", "edge_case", token="d1")
+    assert make_sound(path).action == "sound"
+    lines = log_path(path).read_text("utf-8").splitlines(keepends=True)
+    log_path(path).write_text("".join(line for line in lines if '"decision"' not in line), "utf-8")
+    assert make_sound(path).action == "mended"  # the log had lost a decision
+    open_store(path).close()  # which writes the log anew
+    path.unlink()
+    with open_store(path) as store:
+        assert [item.label for item in store.labelled()] == ["trivial"] and store.settings().overlap == 2
