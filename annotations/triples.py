@@ -1,6 +1,5 @@
 """Import of (query, positive, negative) triples that exist already: JSONL, CSV or Parquet, row by row."""
 
-import csv
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -10,8 +9,9 @@ from typing import Any
 
 from annotations.candidates import BadCandidate, Candidate
 from annotations.cells import unguard
+from annotations.rows import BadImport, RowProblem, check_file, read_csv, read_jsonl
 from annotations.store import LabelStore
-from vcs_demo.errors import UserError, quoted
+from vcs_demo.errors import quoted
 from vcs_demo.text import content_hash
 
 COLUMNS = {
@@ -20,21 +20,8 @@ COLUMNS = {
     "passage": ("negative", "neg"),
 }
 PROVENANCE = ("query_id", "positive_id", "passage_id", "task", "source", "split", "miner")
-MAX_BYTES = 512 * 1024**2
 MAX_TRIPLES = 100_000
 MAX_PER_ROW = 1_000  # triples that the lists of one row can make
-
-
-class BadImport(UserError, ValueError):
-    """A file of triples that cannot be read at all."""
-
-
-@dataclass(frozen=True)
-class RowProblem:
-    """A row that was left out: its line in the file (its row, in Parquet; both from 1), and why."""
-
-    line: int
-    reason: str
 
 
 @dataclass(frozen=True)
@@ -68,12 +55,9 @@ def import_triples(
     """
     path = Path(path)
     read = _READERS.get(path.suffix.lower())
-    if not path.is_file():
-        raise BadImport(f"There is no file {quoted(path)} to import.")
+    check_file(path)
     if read is None:
         raise BadImport(f"{quoted(path.name)} cannot be imported; give a .jsonl, .csv or .parquet file.")
-    if path.stat().st_size > MAX_BYTES:
-        raise BadImport(f"{quoted(path.name)} is larger than {MAX_BYTES // 1024**2} MB; import a part of it.")
     defaults = {"task": task, "source": path.name, "split": split, "miner": miner}
     candidates: list[Candidate] = []
     problems: list[RowProblem] = []
@@ -122,41 +106,8 @@ def _candidates(row: Any, defaults: dict[str, str]) -> list[Candidate]:
     ]
 
 
-def _read_jsonl(path: Path) -> Iterator[tuple[int, Any]]:
-    with path.open("rb") as file:
-        for line, content in enumerate(file, start=1):
-            if not content.strip():
-                continue
-            try:
-                yield line, json.loads(content.decode("utf-8-sig"))
-            except UnicodeDecodeError:
-                yield line, "The line is not UTF-8 text; save the file as UTF-8."
-            except (ValueError, RecursionError) as error:
-                yield line, f"The line is not JSON: {error}."
-
-
 def _read_csv(path: Path) -> Iterator[tuple[int, Any]]:
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.reader(file, strict=True)
-        header: list[str] | None = None
-        while True:
-            line = reader.line_num + 1
-            try:
-                cells = next(reader)
-            except StopIteration:
-                return
-            except UnicodeDecodeError as error:
-                raise BadImport(f"{quoted(path.name)} is not UTF-8 text; save it as UTF-8.") from error
-            except csv.Error as error:
-                yield line, f"The row is not CSV: {error}."
-                continue
-            if header is None:
-                header = cells
-                _check_header(header, path)
-            elif cells and len(cells) != len(header):
-                yield line, f"The row has {len(cells)} cells, the header {len(header)}."
-            elif cells:
-                yield line, {name: _cell(cell) for name, cell in zip(header, cells, strict=True)}
+    return read_csv(path, lambda header: _check_header(header, path), _cell)
 
 
 def _cell(cell: str) -> Any:
@@ -196,4 +147,4 @@ def _check_header(names: list[str], path: Path) -> None:
             )
 
 
-_READERS = {".jsonl": _read_jsonl, ".csv": _read_csv, ".parquet": _read_parquet}
+_READERS = {".jsonl": read_jsonl, ".csv": _read_csv, ".parquet": _read_parquet}
