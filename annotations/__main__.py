@@ -12,11 +12,10 @@ from annotations.account_commands import add_commands as add_account_commands
 from annotations.audit_command import add_options
 from annotations.audit_command import run as run_audit
 from annotations.backup_commands import add_commands as add_backup_commands
+from annotations.exchange_commands import add_commands as add_exchange_commands
 from annotations.study import add_commands as add_study_commands
-from vcs_demo.errors import UserError, carried_out
+from vcs_demo.errors import carried_out
 from vcs_demo.settings import database_path
-
-PROBLEMS_SHOWN = 20
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -57,24 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     mine.add_argument("--seed", type=int, default=0, help="of the queries' order (default: %(default)s)")
 
-    load = command(
-        "import",
-        _import,
-        "Import (query, positive, negative) triples to label from .jsonl, .csv or .parquet",
-        "import triples.jsonl",
-    )
-    load.add_argument("file", type=Path, help="the triples; positives and negatives may be lists")
-    load.add_argument("--task", default="imported", help="task to note with them (default: %(default)s)")
-    load.add_argument("--split", default="train", help="split to note with them (default: %(default)s)")
-    load.add_argument("--miner", default="imported", help="miner to note with them (default: %(default)s)")
-
-    save = command(
-        "export", _export, "Export what was labelled, with a manifest beside it", "export labels.parquet"
-    )
-    save.add_argument("path", type=Path, help="a file, or a folder for a `datasets` data set")
-    save.add_argument("--format", help="jsonl, csv, parquet or dataset (default: by the path's ending)")
-    save.add_argument("--triples", action="store_true", help="only hard ones: anchor, positive, negative")
-
+    add_exchange_commands(command)
     add_study_commands(command)
 
     add_account_commands(commands)
@@ -130,32 +112,6 @@ def _mine(options: argparse.Namespace) -> None:
         added, there = store.add_candidates(result.candidates)
     print(result.report())
     print(f"Added to {_database(options)}: {added}; already there: {there}.")
-
-
-def _import(options: argparse.Namespace) -> None:
-    from annotations.exchange import import_triples
-    from annotations.keeping import open_store
-
-    with open_store(_database(options)) as store:
-        report = import_triples(
-            store, options.file, task=options.task, split=options.split, miner=options.miner
-        )
-    print(f"{report.rows} rows read: {report.added} candidates added, {report.already_there} already there.")
-    for problem in report.problems[:PROBLEMS_SHOWN]:
-        print(f"{options.file}:{problem.line}: {problem.reason}")
-    if len(report.problems) > PROBLEMS_SHOWN:
-        print(f"… and {len(report.problems) - PROBLEMS_SHOWN} more rows left out.")
-    if report.problems and not (report.added or report.already_there):
-        raise UserError(f"No row of {options.file} could be imported.")
-
-
-def _export(options: argparse.Namespace) -> None:
-    from annotations.manifest import export_frozen
-    from annotations.store import LabelStore
-
-    with LabelStore(_database(options), read_only=True) as store:
-        rows, manifest = export_frozen(store, options.path, options.format, triples=options.triples)
-    print(f"{rows} rows written to {options.path}, what they are to {manifest}.")
 
 
 def _status(options: argparse.Namespace) -> None:

@@ -94,8 +94,45 @@ def test_a_study_is_set_up_by_commands(labelled, make, tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
+    ("format", "path", "written"),
+    [
+        ("answers", "a.jsonl", "1 answers written"),
+        ("answers", "a.csv", "1 answers written"),
+        ("argilla", "a.json", "2 records (settings: "),
+        ("potato", "project", "2 items of a Potato project written"),
+    ],
+)
+def test_answers_go_out_and_come_back(labelled, tmp_path, capsys, format, path, written):
+    path = str(tmp_path / path)
+    assert main(["export", "--format", format, path]) == 0
+    assert written in capsys.readouterr().out
+    assert main(["import", path]) == 0  # into where it is from
+    assert "0 candidates added" in (said := capsys.readouterr().out) and "0 answers added, 1 already" in said
+    if format != "potato":  # which has no candidates to bring
+        other = ["--database", str(tmp_path / "other.db")]
+        assert main(["import", path, *other]) == 0
+        assert "1 answers added, 0 already there" in capsys.readouterr().out
+        assert main(["status", *other]) == 0
+        assert "hard: 1" in capsys.readouterr().out
+
+
+def test_a_hostile_line_cannot_write_to_the_terminal(tmp_path, capsys):
+    (tmp_path / "a.jsonl").write_text(json.dumps({"kind": "label", "token": ["\x1b[2J\ud800"]}))
+    assert main(["import", str(tmp_path / "a.jsonl")]) == 1
+    assert "The token is '['\\x1b[2J\\ud800']'" in capsys.readouterr().out
+    (tmp_path / "a.jsonl").write_text(
+        json.dumps({"kind": "label", "annotator": "\x1b[2J"} | {"token": "1", "candidate_id": "1"})
+    )
+    assert main(["import", str(tmp_path / "a.jsonl")]) == 1
+    assert "'�[2J' is no pseudonym" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["export", "a.csv", "--names"], "--names does not go with --format"),
+        (["export", "a.json", "--with-origin", "--format", "potato"], "--with-origin does not go with"),
+        (["export", "a.json", "--triples", "--format", "argilla"], "--triples does not go with"),
         (["mine", "--split", "test"], "evaluated on"),
         (["mine", "--task", "nothing"], "no task"),
         (["mine", "--limit", "0"], "must be 1 or more"),

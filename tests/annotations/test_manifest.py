@@ -110,7 +110,7 @@ def test_the_command_writes_it(own_data_dir, make, tmp_path, capsys):
         store.add_candidates([make(1), make(2)])
         store.label(make(1).id, "Lan", "hard", token="1")
     assert main(["export", str(tmp_path / "labels.parquet")]) == 0
-    assert "1 rows written to" in (said := capsys.readouterr().out) and "labels.parquet.manifest.json" in said
+    assert "1 rows (manifest: labels.parquet.manifest.json) written to" in capsys.readouterr().out
     assert json.loads((tmp_path / "labels.parquet.manifest.json").read_text("utf-8"))["coverage"] == 0.5
 
 
