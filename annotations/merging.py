@@ -227,7 +227,8 @@ class _Merger:
         return undone
 
     def _insert(self, event: dict[str, Any], undone: dict[str, Any] | None) -> None:
-        event = {"at": self.at} | event
+        # Not in the future: what was decided later than the last answer counts as settled.
+        event = event | {"at": min(event.get("at", self.at), self.at)}
         event = {name: value for name, value in event.items() if name in self.columns and name != "undoes"}
         try:
             self.database.insert("INSERT INTO events", event | ({"undoes": undone["id"]} if undone else {}))

@@ -5,6 +5,7 @@ import pytest
 
 from annotations.answer_files import export_answers, import_answers
 from annotations.backup import restore
+from annotations.events import now
 from annotations.incoming import import_file, kind_of
 from annotations.merging import AnswersReport
 from annotations.pseudonyms import is_pseudonym, pseudonym, pseudonyms
@@ -308,6 +309,15 @@ def test_bad_lines_are_named_and_good_ones_come_in(history, other, make, tmp_pat
     assert [problem.line for problem in report.problems] == list(range(11, 29))
     for problem, (_, reason) in zip(report.problems, bad, strict=False):
         assert reason in problem.reason
+
+
+def test_no_answer_comes_from_the_future(history, other, tmp_path):
+    export_answers(history, tmp_path / "a.jsonl")
+    rows = [
+        row | {"at": "9999-12-31T23:59:59Z"} if "at" in row else row for row in lines(tmp_path / "a.jsonl")
+    ]
+    assert import_answers(other, write(tmp_path / "a.jsonl", rows)).problems == []
+    assert max(event["at"] for event in other.events()) <= now()
 
 
 def test_a_failing_import_adds_nothing(history, other, tmp_path, monkeypatch):
