@@ -16,8 +16,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 START = 60  # seconds that the app may take to answer on a busy machine
 TABS = {
-    "en": ["Search", "Rerank", "Leaderboard", "Label", "Audit", "Train"],
-    "vi": ["Tìm kiếm", "Xếp hạng lại", "Bảng xếp hạng", "Gán nhãn", "Kiểm tra", "Huấn luyện"],
+    "en": ["Search", "Rerank", "Leaderboard", "Label", "Adjudicate", "Audit", "Train"],
+    "vi": ["Tìm kiếm", "Xếp hạng lại", "Bảng xếp hạng", "Gán nhãn", "Phân xử", "Kiểm tra", "Huấn luyện"],
 }
 
 

@@ -8,6 +8,8 @@ import pytest
 from conftest import TABS
 from playwright.sync_api import expect
 
+from annotations.calibration import add_calibration
+from annotations.candidates import Candidate
 from annotations.exchange import read_export
 from annotations.store import LabelStore
 
@@ -213,6 +215,7 @@ def test_on_a_phone_no_tab_is_wider_than_the_screen(visit, open_tab, lang):
         "#vcs-rerank-results",
         "#vcs-board",
         "#vcs-key-1",
+        "#vcs-adjudicate-go",
         "#vcs-audit",
         "#vcs-train-go",
     ]
@@ -276,3 +279,29 @@ def test_the_command_follows_settings_changed_in_a_fast_row(visit, open_tab):
     page.get_by_label("Name of the new model").fill("other")
     page.get_by_label("Epochs").fill("0.2")
     expect(command).to_have_value(re.compile("models/other .*--epochs 0.2"))
+
+
+def test_hostile_candidates_notes_and_names_run_nothing_on_the_labelling_tabs(visit, open_tab, app):
+    hostile = Candidate.create(
+        query=HOSTILE, positive=f"{HOSTILE} đúng", passage=f"{HOSTILE} sai", miner=HOSTILE
+    )
+    with LabelStore(app.data / "labels.db") as store:
+        store.add_candidates([hostile])
+        for number, label in enumerate(("hard", "trivial")):
+            store.label(
+                hostile.id, f"{number}{HOSTILE}", label, token=f"{number}", note=HOSTILE, flagged=True
+            )
+        add_calibration(store, [hostile.id])  # so that it comes first
+    page = visit()
+    open_tab(page, "Adjudicate")
+    expect(page.locator("#vcs-adjudicate .vcs-candidate")).to_contain_text(HOSTILE)
+    expect(page.locator("#vcs-adjudicate .vcs-table")).to_contain_text(HOSTILE)
+    open_tab(page, "Label")
+    expect(page.locator("#vcs-judge .vcs-candidate")).to_be_visible()
+    page.keyboard.press("s")  # what is held already comes first
+    expect(page.locator("#vcs-judge .vcs-candidate")).to_contain_text(HOSTILE)
+    page.get_by_text("Mine more candidates").first.wait_for()
+    open_tab(page, "Audit")
+    expect(page.locator("#vcs-audit-strata, #vcs-audit").first).to_be_visible()
+    for place in ("#vcs-adjudicate", "#vcs-judge", "#vcs-audit", "#vcs-audit-strata"):
+        assert page.locator(f"{place} :is(script, img)").count() == 0
