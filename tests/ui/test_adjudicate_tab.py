@@ -5,11 +5,13 @@ from types import SimpleNamespace
 import pytest
 
 from annotations.accounts import add_account
+from annotations.agreement import REASONS
 from annotations.store import LabelStore
 from vcs_demo.settings import database_path
 from vcs_demo.ui.access import Access
-from vcs_demo.ui.adjudicate import Case, next_case, page, progress
+from vcs_demo.ui.adjudicate import Case, agreed, next_case, page, progress
 from vcs_demo.ui.page import build_app
+from vcs_demo.ui.words import WORDS
 
 
 @pytest.fixture
@@ -92,3 +94,12 @@ def test_a_decision_needs_label_and_cause_and_is_about_what_was_shown(waiting):
     assert "0 waiting" in said and decided() == [
         {"adjudicator": "local", "label": "hard", "cause": "edge_case"}
     ]
+
+
+def test_agreement_is_shown_without_names_and_undefined_cases_in_words(store, disputed):
+    html = agreed(store, "en")
+    assert "A1, A2" in html and "binh" not in html and "α (Krippendorff)" in html
+    assert "nobody gave it" in html and "chưa ai gán" in agreed(store, "vi")
+    with LabelStore(":memory:") as empty:
+        assert "no labels yet" in agreed(empty, "en")
+    assert {f"agree.{reason}" for reason in REASONS} - set(WORDS) <= {"agree.one_query", "agree.unsteady"}

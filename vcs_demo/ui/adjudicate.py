@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import gradio as gr
 
 from annotations.adjudication import CAUSES, answers_to, causes, decide, disagreements
+from annotations.agreement import agreement, label_rows
+from annotations.agreement_report import OF_A_PAIR, OVERALL, Estimate
 from annotations.store import LABELS, LabelStore
 from vcs_demo.errors import UserError
 from vcs_demo.text import tidy
@@ -77,6 +79,34 @@ def progress(store: LabelStore, lang: str) -> str:
     return say(lang, "adjudicate.progress", waiting=len(disagreements(store)), causes=named)
 
 
+def agreed(store: LabelStore, lang: str) -> str:
+    """Lay out how far the annotators agree, overall, by label and by pair; annotators are A1, A2, …"""
+    report = agreement(label_rows(store))
+    names = {"raw": say(lang, "agree.raw"), "kappa": "κ (Cohen)", "fleiss": "κ (Fleiss)"}
+    names |= {"alpha": "α (Krippendorff)", "ac1": "AC1 (Gwet)"}
+    rows = [(say(lang, "agree.all"), report.overall)]
+    rows += [(label_name(label, lang), found) for label, found in report.by_label.items()]
+    heads = [say(lang, "adjudicate.label"), *(names[key] for key in OVERALL)]
+    lines = [[name, *(_estimate(found[key], lang) for key in OVERALL)] for name, found in rows]
+    html = render("table", lang, heads=heads, rows=lines, note=say(lang, "agree.explain"))
+    shared = [pair for pair in report.pairs if pair.estimates["raw"].items]
+    heads = [say(lang, "agree.pair"), say(lang, "agree.shared"), *(names[key] for key in OF_A_PAIR)]
+    lines = [
+        [f"{pair.first}, {pair.second}", pair.estimates["raw"].items]
+        + [_estimate(pair.estimates[key], lang) for key in OF_A_PAIR]
+        for pair in shared
+    ]
+    return html + (render("table", lang, heads=heads, rows=lines, note="") if lines else "")
+
+
+def _estimate(found: Estimate, lang: str) -> str:
+    if found.value is None:
+        return f"– ({say(lang, f'agree.{found.reason}')})"
+    if found.low is None:
+        return f"{found.value:.2f}"
+    return f"{found.value:.2f} [{found.low:.2f}, {found.high:.2f}]"
+
+
 def build(store: LabelStore, words: Localised, language: gr.Radio, access: Access) -> None:
     """Lay out the tab."""
     with words.make(gr.Tab, {"label": "adjudicate.tab"}, id="adjudicate") as tab:
@@ -105,6 +135,8 @@ def build(store: LabelStore, words: Localised, language: gr.Radio, access: Acces
             )
             later = words.make(gr.Button, {"value": "adjudicate.later"}, min_width=120)
         said = gr.Markdown(elem_id="vcs-adjudicate-said")
+        with words.make(gr.Accordion, {"label": "agree.title"}, open=False) as part:
+            measured = gr.HTML(container=False, elem_id="vcs-agreement")
 
     seen = [case, shown, view, label, cause, note, said]
 
@@ -152,7 +184,15 @@ def build(store: LabelStore, words: Localised, language: gr.Radio, access: Acces
     ) -> tuple:
         return guarded(lambda name: (next_case(store, case.passed), ""), lang, profile, request)
 
+    def measure(lang: str, profile: gr.OAuthProfile | None, request: gr.Request | None = None) -> str:
+        try:
+            access.adjudicator(profile, request)
+            return agreed(store, lang)
+        except UserError as error:
+            return render("notice", lang, kind="bad", text=explain(error, lang))
+
     quiet = {"api_visibility": "private", "show_progress": "hidden"}
+    part.expand(measure, language, measured, api_visibility="private", concurrency_limit=1)
     serial = {"trigger_mode": "multiple", "concurrency_limit": 1, "concurrency_id": "adjudicate"}
     go.click(settle, [case, shown, label, cause, note, language], seen, **serial, **quiet)
     later.click(put_off, [case, language], seen, **serial, **quiet)

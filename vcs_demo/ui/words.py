@@ -405,6 +405,22 @@ WORDS: dict[str, tuple[str, str]] = {
         "{waiting} waiting · causes so far: {causes}",
         "Còn {waiting} trường hợp · nguyên nhân: {causes}",
     ),
+    "agree.title": ("How far annotators agree", "Mức thống nhất giữa những người gán nhãn"),
+    "agree.raw": ("raw agreement", "tỉ lệ trùng nhau"),
+    "agree.all": ("all", "tất cả"),
+    "agree.pair": ("pair", "cặp"),
+    "agree.shared": ("shared candidates", "số ứng viên chung"),
+    "agree.no_labels": ("no labels yet", "chưa có nhãn"),
+    "agree.one_annotator": ("only one annotator", "chỉ có một người"),
+    "agree.nothing_shared": ("no candidate with two labels", "chưa ứng viên nào có hai nhãn"),
+    "agree.one_label": ("only one label was used", "chỉ dùng một loại nhãn"),
+    "agree.never_given": ("nobody gave it", "chưa ai gán"),
+    "agree.explain": (
+        "1: always; 0: no more than by chance (raw agreement: 0 to 1). Brackets are 95 % bootstrap intervals over "
+        "queries. Each label is held against the rest.",
+        "1: luôn trùng; 0: không hơn ngẫu nhiên (riêng tỉ lệ trùng nhau: từ 0 đến 1). Trong ngoặc là khoảng tin cậy "
+        "bootstrap 95 % theo câu truy vấn. Mỗi nhãn được so với các nhãn còn lại.",
+    ),
     "cause.ambiguous_text": ("ambiguous text", "văn bản mơ hồ"),
     "cause.guideline_gap": ("gap in the guideline", "hướng dẫn còn thiếu"),
     "cause.annotator_error": ("an annotator's error", "người gán nhãn nhầm"),
