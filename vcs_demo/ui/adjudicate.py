@@ -11,10 +11,9 @@ from annotations.agreement import agreement, label_rows
 from annotations.agreement_report import OF_A_PAIR, OVERALL, Estimate
 from annotations.store import LABELS, LabelStore
 from vcs_demo.errors import UserError
-from vcs_demo.text import tidy
 from vcs_demo.ui.access import Access
-from vcs_demo.ui.desk import label_name
-from vcs_demo.ui.html import content_words, render
+from vcs_demo.ui.desk import label_name, texts
+from vcs_demo.ui.html import render
 from vcs_demo.ui.words import Localised, explain, say
 
 
@@ -45,17 +44,7 @@ def page(store: LabelStore, case: Case, lang: str) -> str:
     """Render the candidate as the annotators saw it, and below what they said, without names."""
     if case.candidate_id is None:
         return render("notice", lang, kind="good", text=say(lang, "adjudicate.none"))
-    candidate = store.candidate(case.candidate_id)
-    seen = render(
-        "judge",
-        lang,
-        turn=case.token[:8],
-        candidate=candidate,
-        positive=tidy(candidate.positive),
-        passage=tidy(candidate.passage),
-        words=content_words(candidate.query),
-        words_in_texts=content_words(candidate.positive, candidate.passage),
-    )
+    seen = texts(store.candidate(case.candidate_id), case.token, lang)
     keys = ("who", "label", "confidence", "seconds", "flagged", "note", "guideline")
     lines = [
         [

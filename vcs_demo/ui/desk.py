@@ -60,6 +60,20 @@ def label_name(label: str, lang: str) -> str:
     return say(lang, f"label.{label}").partition(" · ")[2]
 
 
+def texts(candidate: Candidate, token: str, lang: str) -> str:
+    """Render query, known answer and candidate, words in common marked; `token` names the turn."""
+    return render(
+        "judge",
+        lang,
+        turn=token[:8],
+        candidate=candidate,
+        positive=tidy(candidate.positive),
+        passage=tidy(candidate.passage),
+        words=content_words(candidate.query),
+        words_in_texts=content_words(candidate.positive, candidate.passage),
+    )
+
+
 class Desk:
     """Judging candidates: what the page's buttons do, without the page."""
 
@@ -137,17 +151,7 @@ class Desk:
             return render(
                 "notice", lang, kind="info", text=say(lang, "label.empty" if empty else "label.done")
             )
-        candidate = self.store.candidate(turn.candidate_id)
-        return render(
-            "judge",
-            lang,
-            turn=turn.token[:8],
-            candidate=candidate,
-            positive=tidy(candidate.positive),
-            passage=tidy(candidate.passage),
-            words=content_words(candidate.query),
-            words_in_texts=content_words(candidate.positive, candidate.passage),
-        )
+        return texts(self.store.candidate(turn.candidate_id), turn.token, lang)
 
     def progress(self, annotator: str, lang: str) -> str:
         """Say how far the annotator and everyone is."""
