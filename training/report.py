@@ -118,9 +118,8 @@ def summary(database: "Database", experiment: str, setting: str | None) -> list[
 
 def _over_seeds(seeds: dict[int, dict[str, float]], chosen: Iterable[int]) -> dict[str, float]:
     parts = [seeds[seed] for seed in sorted(chosen)]
-    return {
-        query: float(np.mean([part[query] for part in parts])) for query in set.intersection(*map(set, parts))
-    }
+    common = sorted(set.intersection(*map(set, parts)))  # in one order: the bootstrap is seeded
+    return {query: float(np.mean([part[query] for part in parts])) for query in common}
 
 
 def _experiment(database: "Database", name: str, setting: str) -> list[str]:
