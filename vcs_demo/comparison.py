@@ -102,7 +102,9 @@ def compare(
         if measure not in run.per_query:
             raise UserError(f"There is no measure {measure!r}; there are {', '.join(run.per_query)}.")
     everywhere = [set(run.per_query[measure]) for run in runs]
-    common = sorted(set.intersection(*everywhere) & (everywhere[0] if queries is None else queries))
+    shared = set.intersection(*everywhere) & (everywhere[0] if queries is None else queries)
+    # In the task's order, as a run's own interval: the bootstrap is seeded, and the two should say the same.
+    common = [query for query in runs[0].per_query[measure] if query in shared]
     if not common:
         raise UserError("The runs have no query in common.")
     values = {run.ranker: np.array([run.per_query[measure][q] for q in common]) for run in runs}
