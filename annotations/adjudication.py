@@ -8,6 +8,7 @@ from annotations.candidates import LABELS
 from annotations.events import TokenReused, UnknownLabel, stamp, text
 from annotations.store import LabelStore
 from vcs_demo.errors import UserError, quoted
+from vcs_demo.text import nfc
 
 CAUSES = ("ambiguous_text", "guideline_gap", "annotator_error", "edge_case")
 
@@ -106,6 +107,7 @@ def decide(
         raise BadDecision(
             f"{quoted(cause)} is not a cause; the causes are {', '.join(CAUSES)}.", "error.cause"
         )
+    candidate_id = nfc(candidate_id)
     record = {
         "token": text("token", token),
         "at": stamp(store.clock()),

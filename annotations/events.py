@@ -100,7 +100,7 @@ def new_event(
     return {
         "token": text("token", lease if token is None else token),
         "kind": kind,
-        "candidate_id": candidate_id,
+        "candidate_id": nfc(candidate_id),
         "annotator": text("annotator", annotator),
         "label": label,
         "note": text("note", note, required=False),

@@ -23,6 +23,7 @@ from annotations.events import BadEvent, Facts, TokenReused, UnknownLabel, new_e
 from annotations.leases import Lease, LeaseRefused
 from annotations.schema import DatabaseUnavailable, NotALabelDatabase
 from annotations.settings import Settings
+from vcs_demo.text import nfc
 
 __all__ = [
     "LABELS",
@@ -100,7 +101,7 @@ class LabelStore:
 
     def candidate(self, candidate_id: str) -> Candidate:
         """Return a candidate by id; raises UnknownCandidate."""
-        rows = self.database.rows("SELECT * FROM candidates WHERE id = ?", [candidate_id])
+        rows = self.database.rows("SELECT * FROM candidates WHERE id = ?", [nfc(candidate_id)])
         if not rows:
             raise UnknownCandidate(candidate_id, self.path)
         return _candidate(rows[0])
