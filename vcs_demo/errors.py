@@ -41,5 +41,6 @@ def carried_out(command: Callable[[], int | None], interrupted: str) -> int:
 
 def quoted(value: object, limit: int = 80) -> str:
     """Quote a value for a message: on one line, printable, at most `limit` characters."""
-    text = " ".join("".join(c if c.isprintable() else " " for c in str(value)[: 10 * limit]).split())
+    shown = (c if c.isprintable() else " " if c.isspace() else "\ufffd" for c in str(value)[: 10 * limit])
+    text = " ".join("".join(shown).split())
     return f"'{text if len(text) <= limit else text[: limit - 1] + '…'}'"
