@@ -97,6 +97,11 @@ def test_accounts_decide_who_may_do_what_and_are_read_anew(team):
         team.annotator(None, SimpleNamespace(username="an"))
     with pytest.raises(UserError, match="Only adjudicators"):
         team.adjudicator(None, SimpleNamespace(username="an"))
+    with pytest.raises(UserError, match="Only adjudicators"):
+        team.reader(None, SimpleNamespace(username="dung"))
+    team.reader(None, SimpleNamespace(username="binh"))
+    Access("single").reader()
+    Access("read-only").reader()
     assert team.person(AN).name == team.person().name == "visitor"  # a profile is no account
 
 

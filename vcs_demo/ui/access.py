@@ -97,6 +97,11 @@ class Access:
             raise UserError(say("en", "error.adjudicator"), "error.adjudicator")
         return person
 
+    def reader(self, profile: gr.OAuthProfile | None = None, request: gr.Request | None = None) -> None:
+        """Raise UserError for who labels here beside others: what they answered would sway."""
+        if self.mode in ("accounts", "space"):
+            self.adjudicator(profile, request)
+
     def operator(self, profile: gr.OAuthProfile | None = None, request: gr.Request | None = None) -> Person:
         """Return who is asking if they may compute, mine and train; raises UserError."""
         person = self.person(profile, request)

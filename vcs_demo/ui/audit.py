@@ -14,6 +14,7 @@ from annotations.audit_sections import sections
 from annotations.sampling import ALLOCATIONS, parsed_strata
 from annotations.store import LabelStore
 from vcs_demo.errors import UserError
+from vcs_demo.ui.access import Access
 from vcs_demo.ui.desk import AUDIT_SEED, AUDIT_SIZE
 from vcs_demo.ui.html import render
 from vcs_demo.ui.words import Localised, explain, number, say
@@ -68,7 +69,7 @@ def written(report: AuditReport, lang: str) -> list[str]:
     return [str(page), str(text)]
 
 
-def build(store: LabelStore, words: Localised, language: gr.Radio) -> None:
+def build(store: LabelStore, words: Localised, language: gr.Radio, access: Access) -> None:
     """Lay out the tab."""
     with words.make(gr.Tab, {"label": "audit.tab"}, id="audit") as tab:
         words.make(gr.Markdown, {"value": lambda lang: say(lang, "audit.explain", seed=AUDIT_SEED)})
@@ -112,14 +113,38 @@ def build(store: LabelStore, words: Localised, language: gr.Radio) -> None:
         by_part = gr.Plot(show_label=False, visible=False, elem_id="vcs-audit-strata-chart")
         rest = gr.HTML(container=False, elem_id="vcs-audit-rest")
 
-    def show(size: float, strata: str, allocation: str, lang: str) -> tuple:
+    def show(
+        size: float,
+        strata: str,
+        allocation: str,
+        lang: str,
+        profile: gr.OAuthProfile | None,
+        request: gr.Request | None = None,
+    ) -> tuple:
         try:
+            access.reader(profile, request)
             return *shown(store, size, strata, allocation, lang), gr.update(visible=False)
         except UserError as error:
-            raise gr.Error(explain(error, lang), print_exception=False) from error
+            hidden = gr.update(visible=False)
+            return (
+                render("notice", lang, kind="bad", text=explain(error, lang)),
+                hidden,
+                "",
+                hidden,
+                "",
+                hidden,
+            )
 
-    def make(size: float, strata: str, allocation: str, lang: str) -> dict:
+    def make(
+        size: float,
+        strata: str,
+        allocation: str,
+        lang: str,
+        profile: gr.OAuthProfile | None,
+        request: gr.Request | None = None,
+    ) -> dict:
         try:
+            access.reader(profile, request)
             return gr.update(value=written(audited(store, size, strata, allocation), lang), visible=True)
         except UserError as error:
             raise gr.Error(explain(error, lang), print_exception=False) from error

@@ -114,7 +114,7 @@ def build_app(source: str = "mini", access: Access | None = None) -> tuple[gr.Bl
             board = leaderboard.build(library, words, language, access, warm)
             labelling = label.build(library, store, words, language, access, warm.pooled)
             adjudicate.build(store, words, language, access)
-            audit.build(store, words, language)
+            audit.build(store, words, language, access)
             training = train.build(library, store, words, language, access)
 
         for part, name in ((searching, "search"), (reranking, "rerank"), (board, "leaderboard")):
