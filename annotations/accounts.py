@@ -41,7 +41,7 @@ def add_account(name: str, role: str, password: str) -> None:
         BadAccount: an empty, reserved or over-long name, an unknown role, a password of under 8 characters.
     """
     name = nfc(name).strip()
-    if not name or len(name) > LONGEST_NAME or name.lower() in _RESERVED or _unprintable(name):
+    if not name or len(name) > LONGEST_NAME or name.lower() in _RESERVED or not name.isprintable():
         raise BadAccount(
             f"The name {quoted(name)} cannot be taken; give 1 to {LONGEST_NAME} printable characters, and not "
             f"{' or '.join(sorted(_RESERVED))}."
@@ -79,10 +79,6 @@ def _hash(password: str, salt: bytes) -> bytes:
     return hashlib.scrypt(
         unicodedata.normalize("NFKC", password).encode("utf-8", "replace"), salt=salt, **_SCRYPT
     )
-
-
-def _unprintable(name: str) -> bool:
-    return not name.isprintable()
 
 
 def _read() -> dict[str, dict[str, str]]:

@@ -1,11 +1,5 @@
 """The Audit tab: what share of the mined negatives is hard, mislabelled or trivial."""
 
-import os
-import shutil
-import tempfile
-import time
-from pathlib import Path
-
 import gradio as gr
 
 from annotations.audit import AuditReport, audit, draw
@@ -16,6 +10,7 @@ from annotations.store import LabelStore
 from vcs_demo.errors import UserError
 from vcs_demo.ui.access import Access
 from vcs_demo.ui.desk import AUDIT_SEED, AUDIT_SIZE
+from vcs_demo.ui.downloads import new_folder
 from vcs_demo.ui.html import render
 from vcs_demo.ui.words import Localised, explain, number, say
 
@@ -25,7 +20,6 @@ STRATA = {
     "rank": "audit.strata_rank",
     "miner,rank": "audit.strata_both",
 }
-KEPT = 3600  # seconds that a report made for a visitor stays
 
 
 def audited(store: LabelStore, size: float, strata: str, allocation: str) -> AuditReport:
@@ -56,13 +50,8 @@ def shown(
 
 
 def written(report: AuditReport, lang: str) -> list[str]:
-    """Write the report to new temporary files, HTML and Markdown; return their paths. Old ones are removed."""
-    root = Path(tempfile.gettempdir()) / f"vcs-audits-{os.getuid()}"
-    root.mkdir(mode=0o700, exist_ok=True)
-    for old in root.iterdir():
-        if old.stat().st_mtime < time.time() - KEPT:
-            shutil.rmtree(old, ignore_errors=True)
-    folder = Path(tempfile.mkdtemp(dir=root))
+    """Write the report to new temporary files, HTML and Markdown; return their paths."""
+    folder = new_folder()
     page, text = folder / "audit.html", folder / "audit.md"
     page.write_text(html(report, lang), "utf-8")
     text.write_text(markdown(report, lang), "utf-8")

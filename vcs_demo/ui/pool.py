@@ -1,9 +1,6 @@
 """The pool of candidates, on the Label tab: mining more, and taking the labels home."""
 
-import os
 import shutil
-import tempfile
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +16,7 @@ from vcs_demo.browse import Library, ranker_choices
 from vcs_demo.catalog import load_ranker
 from vcs_demo.errors import UserError
 from vcs_demo.ui.access import Access
+from vcs_demo.ui.downloads import new_folder
 from vcs_demo.ui.html import render
 from vcs_demo.ui.words import Localised, explain, number, say
 from vcs_demo.work import watched
@@ -68,12 +66,7 @@ def exported(store: LabelStore, format: str) -> tuple[list[Path], int]:
     """
     if format not in FORMATS:
         raise UserError(f"There is no such format; the formats are {', '.join(FORMATS)}.")
-    root = Path(tempfile.gettempdir()) / f"vcs-exports-{os.getuid()}"
-    root.mkdir(mode=0o700, exist_ok=True)
-    for old in root.iterdir():
-        if old.stat().st_mtime < time.time() - 3600:
-            shutil.rmtree(old, ignore_errors=True)
-    folder = Path(tempfile.mkdtemp(dir=root))
+    folder = new_folder()
     if format != "dataset":
         path = folder / f"labels.{format}"
         count, manifest = export_frozen(store, path, format)
