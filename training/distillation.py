@@ -1,0 +1,105 @@
+"""What a larger encoder says of a batch, as a loss for the smaller one that has its vocabulary."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import kl_div, log_softmax, normalize, softmax
+
+from training.batches import Batch, Tokens
+from training.towers import ContextEncoder, mean
+from vcs_demo.errors import UserError
+
+
+def chosen_layers(teacher: ContextEncoder, texts: Tokens, count: int) -> list[int]:
+    """Drop layers one by one, each time the one whose absence turns the texts' vectors least; return the others.
+
+    Raises:
+        UserError: the teacher has fewer layers, or none would be left.
+    """
+    layers = list(teacher.fast.encoder.layer)
+    kept = list(range(len(layers)))
+    if not 1 <= count <= len(kept):
+        raise UserError(f"--layers is {count}; the base has {len(kept)}.")
+
+    def vectors(chosen: Sequence[int]) -> Tensor:
+        teacher.fast.encoder.layer = torch.nn.ModuleList(layers[i] for i in chosen)
+        with torch.no_grad():
+            return normalize(teacher(texts))
+
+    whole = vectors(kept)
+    while len(kept) > count:
+        tried = [[other for other in kept if other != i] for i in kept]
+        kept = max(tried, key=lambda chosen: float((vectors(chosen) * whole).sum()))
+    teacher.fast.encoder.layer = torch.nn.ModuleList(layers)
+    return kept
+
+
+class Distillation:
+    """Draws a tower to a teacher: token by token, text by text, and in how a batch's passages rank for its queries.
+
+    The teacher reads each text with the prompt that it was trained with, the tower with its own; the prompts' tokens
+    are left out where tokens are compared. The loss is
+
+        10 · mean (state − teacher's)² + 10 · mean (1 − cosine) + KL(query → passages) + KL(passage → queries),
+
+    the two divergences (Hinton et al., arXiv 1503.02531) between softmaxes of cosines over a temperature, teacher's
+    first.
+
+    Args:
+        teacher: the larger encoder; it is not trained.
+        prompts: its prompts of queries and of passages, token ids.
+        temperature: of the softmaxes.
+    """
+
+    def __init__(
+        self, teacher: ContextEncoder, prompts: Sequence[np.ndarray], temperature: float = 0.02
+    ) -> None:
+        self._teacher, self._prompts, self._temperature = teacher.requires_grad_(False), prompts, temperature
+
+    def __call__(self, tower: ContextEncoder, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Return the tower's vectors of the batch's queries, passages and negatives, (n, 384), and the loss."""
+        query, passage = self._prompts
+        queries, theirs, unlike = self._read(tower, batch.queries, query, 1)
+        others, their_others, unlike_too = self._read(tower, batch.passages + batch.negatives, passage, 0)
+        loss = 5 * (unlike + unlike_too)
+        for own, wanted in ((queries, theirs), (others, their_others)):
+            loss = loss + 10 * (1 - torch.cosine_similarity(own, wanted)).mean()
+        scores, wanted = (
+            normalize(q) @ normalize(p).T / self._temperature
+            for q, p in ((queries, others), (theirs, their_others))
+        )
+        size = len(batch.queries)
+        for rows, targets in ((scores, wanted), (scores.T[:size], wanted.T[:size])):
+            loss = loss + kl_div(log_softmax(rows, dim=1), softmax(targets, dim=1), reduction="batchmean")
+        return torch.cat([queries, others]), loss
+
+    def _read(
+        self, tower: ContextEncoder, tokens: Tokens, prompt: np.ndarray, prompted: int
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Return both one's vectors and the mean squared difference of their tokens' states.
+
+        Args:
+            tower: the smaller one.
+            tokens: its texts, `prompted` tokens of which are its own prompt.
+            prompt: what the teacher reads in the place of these.
+            prompted: 0 or 1.
+        """
+        rows, own, wanted, unlike, total = [], [], [], torch.zeros(()), torch.zeros(())
+        for part in tower.microbatches(tokens):
+            rows += part
+            texts = [tokens[i] for i in part]
+            states, mask = tower.states(texts)
+            with torch.no_grad():
+                theirs, there = self._teacher.states(
+                    [np.concatenate([prompt, text[prompted:]]) for text in texts]
+                )
+            own.append(mean(states, mask))
+            wanted.append(mean(theirs, there))
+            mask = mask[:, 1 + prompted :]  # without <s>, whose state is not used, and the prompts
+            theirs = theirs[:, 1 + len(prompt) : 1 + len(prompt) + mask.shape[1]]
+            apart = (states[:, 1 + prompted :] - theirs).square().mean(dim=-1) * mask
+            unlike, total = unlike + apart.sum(), total + mask.sum()
+        place = torch.tensor(rows).argsort()
+        return torch.cat(own)[place], torch.cat(wanted)[place], unlike / total
