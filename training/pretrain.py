@@ -2,7 +2,6 @@
 
 import os
 import time
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from training.batches import Batch, Batches, Tokens
+from training.batches import Batches, Tokens
 from training.distillation import Distillation
 from training.losses import ContextSearchLoss
 from training.towers import ContextEncoder, StaticTable
@@ -23,7 +22,7 @@ Tower = StaticTable | ContextEncoder
 
 @dataclass(frozen=True)
 class Settings:
-    """How long and how fast; see `python training/build.py static --help`."""
+    """How long and how fast; see `python training/build.py encoder --help`."""
 
     steps: int
     rate: float
@@ -31,37 +30,7 @@ class Settings:
     every: int = 100
     judged_weight: float = 0.0
     judged_size: int = 128
-    memory: int = 0
     pairs_weight: float = 1.0
-
-
-class Memory:
-    """The passages of earlier batches, by kind, as further negatives: many for the price of none.
-
-    Vectors are the ones of their own step (Wang et al., Cross-Batch Memory, CVPR 2020), so it wants a tower that moves
-    slowly. It starts empty, and so it does when a stopped run goes on.
-
-    Args:
-        batches: how many of a kind are kept.
-    """
-
-    def __init__(self, batches: int) -> None:
-        self._batches = batches
-        self._kept: dict[str, deque[tuple[Tensor, np.ndarray]]] = {}
-
-    def negatives(self, batch: Batch) -> list[Tensor]:
-        """Return the kept passages that share neither query nor passage with a row of the batch."""
-        found = []
-        for vectors, numbers in self._kept.get(batch.kind, ()):
-            apart = ~np.isin(numbers, batch.numbers).any(axis=1)
-            found.append(vectors[torch.from_numpy(apart)])
-        return found
-
-    def add(self, batch: Batch, passages: Tensor) -> None:
-        """Keep a batch's passages, float32 of shape (n, 384), instead of the oldest ones."""
-        if self._batches:
-            kept = self._kept.setdefault(batch.kind, deque(maxlen=self._batches))
-            kept.append((passages.detach().clone(), batch.numbers))
 
 
 @dataclass(frozen=True)
@@ -99,7 +68,7 @@ def train(
         UserError: the loss is not a number; the last checkpoint stays.
     """
     optimizer = torch.optim.AdamW(tower.parameters(), lr=settings.rate, betas=(0.9, 0.98), weight_decay=0.0)
-    path, step, memory = folder / "checkpoint.pt", 0, Memory(settings.memory)
+    path, step = folder / "checkpoint.pt", 0
     folder.mkdir(parents=True, exist_ok=True)
     if path.is_file():
         kept = torch.load(path, weights_only=True)
@@ -122,13 +91,10 @@ def train(
         else:
             vectors, taught = distillation(tower, batch)
         size = len(batch.queries)
-        passages = vectors[size : 2 * size]
-        negatives = torch.cat([vectors[2 * size :], *memory.negatives(batch)])
         value = taught
         if settings.pairs_weight:
-            pairs = loss.of_embeddings([vectors[:size], passages, negatives])
+            pairs = loss.of_embeddings([vectors[:size], vectors[size : 2 * size], vectors[2 * size :]])
             value = value + settings.pairs_weight * pairs
-        memory.add(batch, passages)
         if judged is not None and settings.judged_weight:
             value = value + settings.judged_weight * _judged_loss(tower, judged, settings.judged_size, step)
         if not torch.isfinite(value):

@@ -1,6 +1,6 @@
 """Fine-tune an embedding model on labelled hard negatives, and say honestly whether it got better.
 
-    python training/retrain.py --labels data/labels.db --base minilm --output data/models/mine
+    python training/retrain.py --labels data/labels.db --base vcs-20m --output data/models/mine
 
 The output is a SentenceTransformer directory with a model card; it appears whole or not at all. A run that was
 stopped goes on from its last checkpoint when the same command is given again.
@@ -17,7 +17,7 @@ if __package__ in (None, ""):  # run as a script, from any directory
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from training.frozen import MIN_ALPHA, MIN_COVERAGE
-from vcs_demo.catalog import CATALOG
+from vcs_demo.catalog import CATALOG, OURS
 from vcs_demo.errors import UserError, carried_out
 from vcs_demo.settings import database_path, models_dir
 
@@ -59,12 +59,12 @@ def parser() -> argparse.ArgumentParser:
     command = argparse.ArgumentParser(
         prog="python training/retrain.py",
         description="Fine-tune an embedding model on labelled hard negatives.",
-        epilog="Example: python training/retrain.py --labels data/labels.db --base minilm --loss modified "
+        epilog="Example: python training/retrain.py --labels data/labels.db --base vcs-20m --loss modified "
         "--negatives both --temperature 0.1 --epochs 3 --output data/models/mine",
     )
     add = command.add_argument
     add("--labels", type=Path, help="label database or export (default: the app's database)")
-    add("--base", default="minilm", help="ranker name or SentenceTransformer directory (default: minilm)")
+    add("--base", default=OURS, help="ranker name or SentenceTransformer directory (default: %(default)s)")
     add(
         "--output",
         type=Path,

@@ -12,16 +12,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import embedding_bag
 
-from training.base import BOS, EOS, PAD, UNKNOWN, Pretrained
+from training.base import BOS, EOS, PAD, SIZE, UNKNOWN, Pretrained
 from training.batches import Tokens
-from training.tokenizer import QUERY
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
     from tokenizers import Tokenizer
     from transformers import BertModel
 
-DIMENSIONS = 384
+DIMENSIONS = SIZE
 MAX_TOKENS = 224
 
 
@@ -41,7 +40,7 @@ class StaticTable(nn.Module):
             start *= torch.from_numpy(lengths).float()[:, None]
         self.table = nn.Parameter(start)
 
-    facts: dict[str, int] = {}  # noqa: RUF012  what an encoder is made again from; a table needs none
+    facts: dict[str, int] = {}  # what an encoder is made again from; a table needs none
 
     def forward(self, tokens: Tokens) -> Tensor:
         """Average token vectors."""
@@ -194,18 +193,21 @@ class ContextEncoder(nn.Module):
         from sentence_transformers import SentenceTransformer
         from sentence_transformers.base.modules import Normalize, Transformer
         from sentence_transformers.sentence_transformer.modules import Pooling
-        from transformers import PreTrainedTokenizerFast
+        from transformers import BertModel, PreTrainedTokenizerFast
 
         begin, pad, end, unknown = (tokenizer.id_to_token(i) for i in (BOS, PAD, EOS, UNKNOWN))
+        whole = BertModel(self.bert.config)  # with the pooler that loaders expect, which nothing reads
+        for weights in whole.pooler.parameters():
+            nn.init.zeros_(weights)
+        whole.load_state_dict(whole.state_dict() | self.bert.state_dict())
         with tempfile.TemporaryDirectory() as folder:
-            self.bert.save_pretrained(folder)
+            whole.save_pretrained(folder)
             PreTrainedTokenizerFast(
                 tokenizer_object=tokenizer,
                 pad_token=pad,
                 unk_token=unknown,
                 bos_token=begin,
                 eos_token=end,
-                additional_special_tokens=[QUERY],
                 model_max_length=self.facts["places"],
                 model_input_names=["input_ids", "attention_mask"],
             ).save_pretrained(folder)
