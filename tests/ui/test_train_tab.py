@@ -92,7 +92,7 @@ def test_a_base_that_is_not_in_the_list_is_refused(ask, base, sentence):
 
 
 def test_retrained_models_can_be_trained_further(ask, tiny):
-    assert bases() == ["vcs-20m", "minilm", "tiny"]
+    assert bases() == ["vcs-20m", "vcs-static", "minilm", "tiny"]
     assert parser().parse_args(ask(base="tiny")).base == "tiny"
 
 
