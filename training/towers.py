@@ -102,6 +102,8 @@ class ContextEncoder(nn.Module):
             max_position_embeddings=places,
             type_vocab_size=1,
             pad_token_id=PAD,
+            bos_token_id=BOS,
+            eos_token_id=EOS,
             hidden_dropout_prob=0.0,
             attention_probs_dropout_prob=0.0,
         )
