@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
 DEFAULTS = {
     "static": {"steps": 1500, "batch_size": 2048, "rate": 0.02, "warmup": 20, "start": "alike"}
+    | {"pairs_weight": 1.0}
     | {"weights": "news=2 qa=1 sections=1 medical=3 crops=1.5 newscrops=1 nli=0.2"},
     "encoder": {"steps": 600, "batch_size": 160, "rate": 3e-4, "warmup": 40}
     | {"weights": "news=1.5 qa=2 sections=2 medical=3 crops=1 newscrops=0.5 nli=0.3"},
@@ -419,7 +420,7 @@ def _settings(options: argparse.Namespace) -> "Settings":
         warmup=options.warmup,
         every=options.every,
         judged_weight=options.judged_weight,
-        pairs_weight=getattr(options, "pairs_weight", 1.0),
+        pairs_weight=options.pairs_weight,
     )
 
 

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 PAD, UNKNOWN, QUERY = "[PAD]", "[UNK]", "<|query|>"
 QUERY_PROMPT = f"{QUERY} "
 SPECIAL = (PAD, UNKNOWN, "[CLS]", "[SEP]", "[MASK]", QUERY)
-_PIECES = re.compile(r"\w+|[^\w\s]")
 
 
 def wordpiece(texts: Iterable[str], size: int) -> "Tokenizer":
