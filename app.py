@@ -35,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def serve(options: argparse.Namespace) -> int:
     """Build the page and serve it; what is slow is made ready once it is up, and what is new pushed at the end."""
-    from vcs_demo.sources import check_source
+    from vcs_demo.benchmark.sources import check_source
     from vcs_demo.ui.access import Access
     from vcs_demo.ui.page import build_app
 

@@ -15,7 +15,7 @@ from annotations.backup_commands import add_commands as add_backup_commands
 from annotations.exchange_commands import add_commands as add_exchange_commands
 from annotations.study import add_commands as add_study_commands
 from vcs_demo.errors import carried_out
-from vcs_demo.settings import database_path
+from vcs_demo.paths import database_path
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -91,8 +91,8 @@ def _mine(options: argparse.Namespace) -> None:
     from annotations.keeping import open_store
     from annotations.mining import mine
     from annotations.store import LabelStore
-    from vcs_demo.catalog import load_ranker
-    from vcs_demo.tasks import load_task
+    from vcs_demo.benchmark.tasks import load_task
+    from vcs_demo.rankers.catalog import load_ranker
 
     task = load_task(options.task, options.source, options.split)
     with open_store(_database(options)) as store:

@@ -10,7 +10,7 @@ import unicodedata
 from pathlib import Path
 
 from vcs_demo.errors import UserError, quoted
-from vcs_demo.settings import data_dir
+from vcs_demo.paths import data_dir
 from vcs_demo.text import nfc
 
 ROLES = ("annotator", "adjudicator", "admin")  # each may do what the one before it may

@@ -4,7 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
-from vcs_demo.settings import database_path
+from vcs_demo.paths import database_path
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

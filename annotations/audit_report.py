@@ -17,7 +17,7 @@ _SPECIAL = re.compile(r"([\\`*_\[\]<>|~&#$])")
 
 def figures(report: AuditReport, lang: str = "en") -> "dict[str, go.Figure]":
     """Return the plots by the names in `Section.chart`: the shares, and those of the strata, with intervals."""
-    from vcs_demo.charts import bars, grouped_points
+    from vcs_demo.measuring.charts import bars, grouped_points
 
     axis, found = say(lang, "chart", level=level_of(report)), {}
     shares = {say(lang, label): share for label, share in report.shares.items()}

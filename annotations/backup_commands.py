@@ -6,7 +6,7 @@ from pathlib import Path
 
 from annotations.places import Place, place_from_environment
 from vcs_demo.errors import UserError
-from vcs_demo.settings import data_dir, database_path
+from vcs_demo.paths import data_dir, database_path
 
 
 def add_commands(command: Callable[..., argparse.ArgumentParser]) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from vcs_demo.errors import UserError, quoted
-from vcs_demo.settings import database_path
+from vcs_demo.paths import database_path
 
 PROBLEMS_SHOWN = 20
 OF_ANNOTATORS = ("answers", "argilla", "potato")

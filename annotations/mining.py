@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from annotations.candidates import Candidate
+from vcs_demo.benchmark.tasks import RerankingTask, RetrievalTask
 from vcs_demo.errors import UserError
-from vcs_demo.rankers import Ranker
-from vcs_demo.tasks import RerankingTask, RetrievalTask
+from vcs_demo.rankers.base import Ranker
 from vcs_demo.text import content_hash
 
 BATCH = 64  # queries scored at a time

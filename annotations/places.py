@@ -114,7 +114,7 @@ class HubPlace:
     """A private data set repository, by the hub's own client and its token (HF_TOKEN)."""
 
     def __init__(self, repository: str) -> None:
-        from vcs_demo.hub import is_hub_id
+        from vcs_demo.rankers.hub import is_hub_id
 
         if not is_hub_id(repository) or "@" in repository:
             raise RemoteError(

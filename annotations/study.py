@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from vcs_demo.errors import UserError
-from vcs_demo.settings import database_path
+from vcs_demo.paths import database_path
 
 PROBLEMS_SHOWN = 20
 Maker = Callable[[str, Callable, str, str], argparse.ArgumentParser]

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from vcs_demo.catalog import CATALOG, load_ranker
-from vcs_demo.runs import evaluate
-from vcs_demo.tasks import TASK_NAMES, load_task
+from vcs_demo.benchmark.tasks import TASK_NAMES, load_task
+from vcs_demo.measuring.evaluate import evaluate
+from vcs_demo.rankers.catalog import CATALOG, load_ranker
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text("utf-8")

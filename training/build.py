@@ -256,7 +256,7 @@ def _amend(file: Path, **values: str) -> None:
 def compare_stage(options: argparse.Namespace) -> int:
     """Print runs as rows of a Markdown table: mean, 95 % interval, and the paired difference from the first run."""
     from training.watching import dev_values
-    from vcs_demo.metrics import bootstrap_interval, paired_difference
+    from vcs_demo.measuring.metrics import bootstrap_interval, paired_difference
 
     first: dict[str, list[float]] = {}
     for path in options.runs:
@@ -277,10 +277,11 @@ def compare_stage(options: argparse.Namespace) -> int:
 
 def fuse_stage(options: argparse.Namespace) -> int:
     """Choose how much BM25 weighs in the fusion with a model, on the validation split, and keep it beside the model."""
-    from vcs_demo.fusion import standardised
-    from vcs_demo.metrics import query_metrics
-    from vcs_demo.rankers import BM25Ranker, DenseRanker
-    from vcs_demo.tasks import load_task
+    from vcs_demo.benchmark.tasks import load_task
+    from vcs_demo.measuring.metrics import query_metrics
+    from vcs_demo.rankers.bm25 import BM25Ranker
+    from vcs_demo.rankers.dense import DenseRanker
+    from vcs_demo.rankers.fusion import standardised
 
     task = load_task("vimedretrieve", options.dev, "validation")
     ids, queries, passages = list(task.passages), list(task.queries), list(task.passages.values())
@@ -312,8 +313,8 @@ def fuse_stage(options: argparse.Namespace) -> int:
 
 def speed_stage(options: argparse.Namespace) -> int:
     """Encode the same passages by a model and by MiniLM, in turns, and say how many times as fast the model is."""
-    from vcs_demo.catalog import load_ranker
-    from vcs_demo.tasks import load_task
+    from vcs_demo.benchmark.tasks import load_task
+    from vcs_demo.rankers.catalog import load_ranker
 
     passages = list(load_task("vimedretrieve", options.source, options.split).passages.values())[
         : options.passages

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from training.gains import CAVEAT, NAMES
-from vcs_demo.metrics import paired_difference
-from vcs_demo.runs import Run
+from vcs_demo.measuring.metrics import paired_difference
+from vcs_demo.measuring.run_store import Run
 
 LISTED = 1000  # hashes that the card lists; the file beside it has all
 MEASURES = ("accuracy@1", "accuracy@5", "accuracy@10", "accuracy@20", "map", "mrr@10", "ndcg@10")

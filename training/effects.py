@@ -20,14 +20,14 @@ if __package__ in (None, ""):  # run as a script, from any directory
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from annotations.candidates import LABELS, LabelledCandidate
-from vcs_demo.catalog import OURS
 from vcs_demo.errors import carried_out
-from vcs_demo.metrics import bootstrap_interval
+from vcs_demo.measuring.metrics import bootstrap_interval
+from vcs_demo.rankers.catalog import OURS
 from vcs_demo.text import content_hash
 
 if TYPE_CHECKING:
     from training.losses import Weight
-    from vcs_demo.rankers import DenseRanker
+    from vcs_demo.rankers.dense import DenseRanker
 
 MEASURES = ("positive_similarity", "similarity", "without", "as_negative", "with_label", "difference")
 Pairs = AbstractSet[tuple[str, str]]

@@ -12,10 +12,10 @@ from training.effects import MEASURES, Effect, Pairs, effects, summary
 from training.frozen import FrozenLabels, read_labels
 from training.origin import judged_pairs, judged_splits
 from training.workplace import say
-from vcs_demo.catalog import load_ranker
 from vcs_demo.errors import UserError, quoted
-from vcs_demo.rankers import DenseRanker
-from vcs_demo.settings import database_path
+from vcs_demo.paths import database_path
+from vcs_demo.rankers.catalog import load_ranker
+from vcs_demo.rankers.dense import DenseRanker
 from vcs_demo.text import cell, content_hash
 
 HEADS = ("s⁺", "s", "without", "as a negative", "with the label", "difference")

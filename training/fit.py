@@ -15,14 +15,14 @@ from training.losses import ContextSearchLoss
 from training.origin import evaluation_source, judged_splits
 from training.retrain import SETTINGS, as_command, checked
 from training.workplace import Workplace, say
-from vcs_demo.catalog import load_ranker
+from vcs_demo.benchmark.sources import source_label
+from vcs_demo.benchmark.tasks import RetrievalTask, load_task
 from vcs_demo.errors import UserError, quoted
-from vcs_demo.leaderboard import main_measure
-from vcs_demo.rankers import DenseRanker
-from vcs_demo.runs import evaluate, training_hashes
-from vcs_demo.settings import models_dir
-from vcs_demo.sources import source_label
-from vcs_demo.tasks import RetrievalTask, load_task
+from vcs_demo.measuring.evaluate import evaluate, training_hashes
+from vcs_demo.measuring.leaderboard import main_measure
+from vcs_demo.paths import models_dir
+from vcs_demo.rankers.catalog import load_ranker
+from vcs_demo.rankers.dense import DenseRanker
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer

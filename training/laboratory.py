@@ -22,13 +22,15 @@ from training.fit import fresh, trainable
 from training.losses import ContextSearchLoss
 from training.monitor import Point, signs
 from training.workplace import say
-from vcs_demo.catalog import load_ranker
+from vcs_demo.background import Progress
+from vcs_demo.benchmark.tasks import MAIN_TASKS, RerankingTask, RetrievalTask, Task, load_task, retrieval_task
 from vcs_demo.errors import UserError, quoted
-from vcs_demo.metrics import bootstrap_interval
-from vcs_demo.rankers import DenseRanker, PassageIndex, Progress, Usage
-from vcs_demo.runs import evaluate
-from vcs_demo.settings import data_dir
-from vcs_demo.tasks import MAIN_TASKS, RerankingTask, RetrievalTask, Task, load_task, retrieval_task
+from vcs_demo.measuring.evaluate import evaluate
+from vcs_demo.measuring.metrics import bootstrap_interval
+from vcs_demo.paths import data_dir
+from vcs_demo.rankers.base import PassageIndex
+from vcs_demo.rankers.catalog import load_ranker
+from vcs_demo.rankers.dense import DenseRanker, Usage
 from vcs_demo.text import nfc
 
 if TYPE_CHECKING:

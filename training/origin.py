@@ -3,8 +3,8 @@
 import os
 from collections.abc import Collection, Iterable
 
+from vcs_demo.benchmark.tasks import Task, load_task
 from vcs_demo.errors import UserError, quoted
-from vcs_demo.tasks import Task, load_task
 from vcs_demo.text import content_hash
 
 

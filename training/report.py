@@ -12,9 +12,9 @@ import numpy as np
 from training.laboratory import WATCHED, open_database
 from training.monitor import said
 from training.workplace import say
+from vcs_demo.benchmark.paper_figures import CAVEAT, REPORTED, SOURCE
 from vcs_demo.errors import UserError
-from vcs_demo.metrics import bootstrap_interval, paired_difference
-from vcs_demo.reported import CAVEAT, REPORTED, SOURCE
+from vcs_demo.measuring.metrics import bootstrap_interval, paired_difference
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

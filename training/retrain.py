@@ -17,9 +17,9 @@ if __package__ in (None, ""):  # run as a script, from any directory
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from training.frozen import MIN_ALPHA, MIN_COVERAGE
-from vcs_demo.catalog import CATALOG, OURS
 from vcs_demo.errors import UserError, carried_out
-from vcs_demo.settings import database_path, models_dir
+from vcs_demo.paths import database_path, models_dir
+from vcs_demo.rankers.catalog import CATALOG, OURS
 
 SETTINGS = (
     "loss",

@@ -9,10 +9,11 @@ import torch
 from training.batches import tokenised
 from training.tokenizer import QUERY
 from training.towers import MAX_TOKENS, ContextEncoder, StaticTable
-from vcs_demo.metrics import bootstrap_interval
-from vcs_demo.rankers import PassageIndex, Progress, Ranker
-from vcs_demo.runs import evaluate
-from vcs_demo.tasks import load_task
+from vcs_demo.background import Progress
+from vcs_demo.benchmark.tasks import load_task
+from vcs_demo.measuring.evaluate import evaluate
+from vcs_demo.measuring.metrics import bootstrap_interval
+from vcs_demo.rankers.base import PassageIndex, Ranker
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

@@ -9,22 +9,24 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vcs_demo.errors import UserError, carried_out
-from vcs_demo.judgements import judged_passages, read_judgements, with_labels
-from vcs_demo.rankers import Progress
-from vcs_demo.reported import CAVEAT, REPORTED, SOURCE
-from vcs_demo.runs import Run, evaluate_kept, write_trec
-from vcs_demo.tasks import (
+from vcs_demo.background import Progress
+from vcs_demo.benchmark.labelled_qrels import judged_passages, read_judgements, with_labels
+from vcs_demo.benchmark.paper_figures import CAVEAT, REPORTED, SOURCE
+from vcs_demo.benchmark.tasks import (
     MAIN_TASKS,
     RETRIEVAL_SPLITS,
     TASK_NAMES,
     load_task,
     subset_queries,
 )
+from vcs_demo.errors import UserError, carried_out
+from vcs_demo.measuring.evaluate import evaluate_kept
+from vcs_demo.measuring.run_store import Run
+from vcs_demo.measuring.trec import write_trec
 from vcs_demo.text import cell
 
 if TYPE_CHECKING:
-    from vcs_demo.comparison import Comparison
+    from vcs_demo.measuring.comparison import Comparison
 
 _SHOWN = ("accuracy@1", "accuracy@10", "accuracy@20", "map", "mrr@10", "ndcg@10")
 _PAPERS = ("accuracy@1 (paper)", "accuracy@10 (paper)", "accuracy@20 (paper)", "map (paper)")
@@ -98,7 +100,7 @@ def _common(command: argparse.ArgumentParser) -> None:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    from vcs_demo.catalog import load_ranker
+    from vcs_demo.rankers.catalog import load_ranker
 
     _writable(options.json)
     rankers = [load_ranker(name) for name in options.ranker]
@@ -132,12 +134,13 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 
 def _rankers(options: argparse.Namespace) -> int:
-    from vcs_demo.catalog import CATALOG, HUB, available, retrained
+    from vcs_demo.rankers.catalog import CATALOG, available, retrained
+    from vcs_demo.rankers.hub_models import HUB
 
     here = set(available())
     print("| ranker | what | licence | where |\n|---|---|---|---|")
     for entry in CATALOG.values():
-        where = "here" if entry.name in here else f"hub, {HUB[entry.name][2].repository}"
+        where = "here" if entry.name in here else f"hub, {HUB[entry.name].model.repository}"
         print(f"| {entry.name} | {entry.about} | {entry.licence} | {where} |")
     for name in retrained():
         print(f"| {name} | in the models folder | see its card | here |")
@@ -148,9 +151,9 @@ def _rankers(options: argparse.Namespace) -> int:
 
 
 def _compare(options: argparse.Namespace) -> int:
-    from vcs_demo.catalog import load_ranker
-    from vcs_demo.comparison import by_subset, compare, where
-    from vcs_demo.leaderboard import main_measure
+    from vcs_demo.measuring.comparison import by_subset, compare, where
+    from vcs_demo.measuring.leaderboard import main_measure
+    from vcs_demo.rankers.catalog import load_ranker
 
     _writable(options.json)
     rankers = [load_ranker(name) for name in options.ranker]

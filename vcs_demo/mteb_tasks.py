@@ -15,7 +15,7 @@ from datasets import Dataset
 from mteb import TaskMetadata
 from mteb.abstasks import AbsTaskRetrieval
 
-from vcs_demo.tasks import MAIN_TASKS, TASK_NAMES, RerankingTask, load_task
+from vcs_demo.benchmark.tasks import MAIN_TASKS, TASK_NAMES, RerankingTask, load_task
 
 _CITATION = """@inproceedings{vcs2024,
     title = {Advancing Vietnamese Information Retrieval with Learning Objective and Benchmark},

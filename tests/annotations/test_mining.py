@@ -2,8 +2,10 @@ import numpy as np
 import pytest
 
 from annotations.mining import BadMiningRequest, TestSplitRefused, mine
-from vcs_demo.rankers import BM25Ranker, DenseRanker, PassageIndex, Ranker
-from vcs_demo.tasks import RerankingTask, RetrievalTask, load_task, retrieval_task
+from vcs_demo.benchmark.tasks import RerankingTask, RetrievalTask, load_task, retrieval_task
+from vcs_demo.rankers.base import PassageIndex, Ranker
+from vcs_demo.rankers.bm25 import BM25Ranker
+from vcs_demo.rankers.dense import DenseRanker
 
 
 class TableRanker(Ranker):

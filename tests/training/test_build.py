@@ -19,10 +19,10 @@ from training.losses import ContextSearchLoss
 from training.pretrain import Judged, Settings, train
 from training.tokenizer import QUERY, UNKNOWN, compounds, wordpiece
 from training.towers import ContextEncoder, StaticTable, mean
+from vcs_demo.benchmark.tasks import load_task
 from vcs_demo.errors import UserError
-from vcs_demo.rankers import DenseRanker
-from vcs_demo.runs import evaluate, training_hashes
-from vcs_demo.tasks import load_task
+from vcs_demo.measuring.evaluate import evaluate, training_hashes
+from vcs_demo.rankers.dense import DenseRanker
 from vcs_demo.text import content_hash
 
 WEIGHTS = "news=1 qa=1 sections=1 medical=1 crops=1 newscrops=1 nli=1"

@@ -4,7 +4,7 @@ from annotations.exchange import export
 from annotations.store import Candidate, LabelledCandidate, LabelStore
 from training.dataset import DatasetError, HeldOut, training_set
 from training.frozen import NoLabels, read_labels
-from vcs_demo.tasks import retrieval_task
+from vcs_demo.benchmark.tasks import retrieval_task
 from vcs_demo.text import content_hash
 
 

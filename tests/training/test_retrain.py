@@ -12,10 +12,10 @@ import pytest
 from annotations.manifest import export_frozen
 from annotations.store import Candidate, LabelStore
 from training.retrain import main
-from vcs_demo.catalog import load_ranker, retrained
-from vcs_demo.rankers import DenseRanker
-from vcs_demo.runs import evaluate, training_hashes
-from vcs_demo.tasks import load_task
+from vcs_demo.benchmark.tasks import load_task
+from vcs_demo.measuring.evaluate import evaluate, training_hashes
+from vcs_demo.rankers.catalog import load_ranker, retrained
+from vcs_demo.rankers.dense import DenseRanker
 from vcs_demo.text import content_hash
 
 ROOT = Path(__file__).resolve().parents[2]

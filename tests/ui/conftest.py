@@ -6,8 +6,8 @@ import pytest
 
 from annotations.candidates import Candidate
 from annotations.store import LabelStore
-from vcs_demo.browse import Library
-from vcs_demo.settings import models_dir
+from vcs_demo.library import Library
+from vcs_demo.paths import models_dir
 
 QUERY = "Ba dấu hiệu dễ nhớ của đột quỵ não là gì?"  # of VCS-mini's test split
 

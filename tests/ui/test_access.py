@@ -8,7 +8,7 @@ import pytest
 from annotations.accounts import add_account, is_password, remove_account
 from annotations.store import LabelStore
 from vcs_demo.errors import UserError
-from vcs_demo.settings import database_path
+from vcs_demo.paths import database_path
 from vcs_demo.ui.access import Access
 from vcs_demo.ui.desk import Turn
 from vcs_demo.ui.page import build_app

@@ -7,7 +7,7 @@ import pytest
 from annotations.accounts import add_account
 from annotations.agreement import REASONS
 from annotations.store import LabelStore
-from vcs_demo.settings import database_path
+from vcs_demo.paths import database_path
 from vcs_demo.ui.access import Access
 from vcs_demo.ui.adjudicate import Case, agreed, next_case, page, progress
 from vcs_demo.ui.page import build_app

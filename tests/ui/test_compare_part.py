@@ -2,9 +2,9 @@
 
 import pytest
 
-from vcs_demo.catalog import load_ranker
 from vcs_demo.errors import UserError
-from vcs_demo.runs import evaluate_kept
+from vcs_demo.measuring.evaluate import evaluate_kept
+from vcs_demo.rankers.catalog import load_ranker
 from vcs_demo.ui.compare import choices, compared
 
 

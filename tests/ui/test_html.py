@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from vcs_demo.browse import Hit, Ranking
+from vcs_demo.library import Hit, Ranking
 from vcs_demo.ui.html import content_words, marked, render
 
 HOSTILE = [

@@ -11,8 +11,8 @@ import pytest
 from annotations.exchange import FORMATS, read_export
 from annotations.manifest import manifest_of
 from annotations.store import LABELS, LabelStore
-from vcs_demo.browse import Library
 from vcs_demo.errors import UserError
+from vcs_demo.library import Library
 from vcs_demo.ui.access import Access
 from vcs_demo.ui.desk import AUDIT_SIZE, Desk, Turn, guideline
 from vcs_demo.ui.page import build_app

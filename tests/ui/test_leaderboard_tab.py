@@ -5,14 +5,16 @@ from dataclasses import replace
 
 import pytest
 
-import vcs_demo.leaderboard
-from vcs_demo.browse import Library
+import vcs_demo.measuring.leaderboard
+from vcs_demo.benchmark.tasks import retrieval_task
 from vcs_demo.errors import UserError
-from vcs_demo.leaderboard import compute, main_measure, rows
-from vcs_demo.rankers import BM25Ranker, Ranker
-from vcs_demo.runs import evaluate, keep, kept_runs
-from vcs_demo.settings import runs_dir
-from vcs_demo.tasks import retrieval_task
+from vcs_demo.library import Library
+from vcs_demo.measuring.evaluate import evaluate
+from vcs_demo.measuring.leaderboard import compute, main_measure, rows
+from vcs_demo.measuring.run_store import keep, kept_runs
+from vcs_demo.paths import runs_dir
+from vcs_demo.rankers.base import Ranker
+from vcs_demo.rankers.bm25 import BM25Ranker
 from vcs_demo.ui.html import render
 from vcs_demo.ui.leaderboard import computed, measures, shown, table
 
@@ -125,7 +127,7 @@ class Endless(Ranker):
 
 def test_closing_the_generator_ends_the_work_and_leaves_no_run(library, monkeypatch):
     endless = Endless()
-    monkeypatch.setattr(vcs_demo.leaderboard, "load_ranker", lambda name, allow_paths: endless)
+    monkeypatch.setattr(vcs_demo.measuring.leaderboard, "load_ranker", lambda name, allow_paths: endless)
     steps = compute(library, ["vimedretrieve"], ["endless"])
     step = next(steps)
     assert (step.ranker, step.run) == ("endless", None) and step.total > 0
@@ -157,7 +159,7 @@ def test_a_failure_is_told_apart_from_a_wrong_choice(library, monkeypatch):
         def index(self, passages, progress=None):
             raise ZeroDivisionError
 
-    monkeypatch.setattr(vcs_demo.leaderboard, "load_ranker", lambda name, allow_paths: Broken())
+    monkeypatch.setattr(vcs_demo.measuring.leaderboard, "load_ranker", lambda name, allow_paths: Broken())
     with pytest.raises(RuntimeError, match="see the log") as error:
         list(compute(library, ["vimedretrieve"], ["broken"]))
     assert isinstance(error.value.__cause__, ZeroDivisionError) and not isinstance(error.value, UserError)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from vcs_demo.browse import BadRequest
 from vcs_demo.errors import UserError
+from vcs_demo.library import BadRequest
 from vcs_demo.ui.rerank import RERANKING_TASKS, filled, groups_of, parsed, reranked
 
 QUERY = "Trẻ sốt cao nên làm gì?"

@@ -3,8 +3,8 @@
 import gradio as gr
 import pytest
 
-from vcs_demo.browse import BadRequest, Library, checked_k, ranker_choices
 from vcs_demo.errors import UserError
+from vcs_demo.library import BadRequest, Library, checked_k, ranker_choices
 from vcs_demo.ui.search import queries_of, search_api, searched
 
 

@@ -13,7 +13,7 @@ from training.frozen import MIN_ALPHA, MIN_COVERAGE
 from training.gains import SHOWN
 from training.retrain import parser
 from vcs_demo.errors import UserError
-from vcs_demo.settings import models_dir
+from vcs_demo.paths import models_dir
 from vcs_demo.ui.train import Trainer, bases, command
 from vcs_demo.ui.trained import allow, results, state, verdict
 from vcs_demo.ui.words import WORDS, explain

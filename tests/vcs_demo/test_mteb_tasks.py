@@ -2,9 +2,9 @@
 
 import pytest
 
-from vcs_demo.catalog import load_ranker
-from vcs_demo.runs import evaluate
-from vcs_demo.tasks import MAIN_TASKS, load_task
+from vcs_demo.benchmark.tasks import MAIN_TASKS, load_task
+from vcs_demo.measuring.evaluate import evaluate
+from vcs_demo.rankers.catalog import load_ranker
 
 
 @pytest.mark.parametrize("name", MAIN_TASKS)

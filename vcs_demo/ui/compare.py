@@ -4,15 +4,15 @@ from collections.abc import Sequence
 
 import gradio as gr
 
-from vcs_demo.browse import Library
-from vcs_demo.charts import differences
-from vcs_demo.comparison import Comparison, by_subset, compare, where
+from vcs_demo.benchmark.labelled_qrels import judged_passages
+from vcs_demo.benchmark.sources import source_label
+from vcs_demo.benchmark.tasks import MAIN_TASKS, Task, subset_queries
 from vcs_demo.errors import UserError
-from vcs_demo.judgements import judged_passages
-from vcs_demo.leaderboard import main_measure, measured
-from vcs_demo.runs import Run, read_run
-from vcs_demo.sources import source_label
-from vcs_demo.tasks import MAIN_TASKS, Task, subset_queries
+from vcs_demo.library import Library
+from vcs_demo.measuring.charts import differences
+from vcs_demo.measuring.comparison import Comparison, by_subset, compare, where
+from vcs_demo.measuring.leaderboard import main_measure, measured
+from vcs_demo.measuring.run_store import Run, read_run
 from vcs_demo.text import tidy
 from vcs_demo.ui.html import render
 from vcs_demo.ui.words import Localised, explain, say

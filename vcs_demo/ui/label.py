@@ -7,8 +7,8 @@ import gradio as gr
 
 from annotations.leases import LeaseRefused
 from annotations.store import LABELS, LabelStore, TokenReused
-from vcs_demo.browse import Library
 from vcs_demo.errors import UserError
+from vcs_demo.library import Library
 from vcs_demo.ui import pool
 from vcs_demo.ui.access import Access
 from vcs_demo.ui.desk import Desk, Turn, guideline, label_name

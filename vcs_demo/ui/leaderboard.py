@@ -4,15 +4,15 @@ from collections.abc import Iterator
 
 import gradio as gr
 
-from vcs_demo.browse import Library, ranker_choices
-from vcs_demo.catalog import OURS
-from vcs_demo.charts import bars
+from vcs_demo.benchmark.paper_figures import CAVEAT, SOURCE
+from vcs_demo.benchmark.tasks import MAIN_TASKS, TASK_NAMES
 from vcs_demo.errors import UserError
-from vcs_demo.leaderboard import Row, compute, is_listed, main_measure, rows
-from vcs_demo.metrics import ACCURACY_AT
-from vcs_demo.reported import CAVEAT, SOURCE
-from vcs_demo.runs import Run
-from vcs_demo.tasks import MAIN_TASKS, TASK_NAMES
+from vcs_demo.library import Library, ranker_choices
+from vcs_demo.measuring.charts import bars
+from vcs_demo.measuring.leaderboard import Row, compute, is_listed, main_measure, rows
+from vcs_demo.measuring.metrics import ACCURACY_AT
+from vcs_demo.measuring.run_store import Run
+from vcs_demo.rankers.catalog import OURS
 from vcs_demo.ui import compare
 from vcs_demo.ui.access import Access
 from vcs_demo.ui.html import render

@@ -10,13 +10,13 @@ from annotations.keeping import open_store
 from annotations.mining import mine
 from annotations.remote import keeper_from_environment
 from annotations.store import LabelStore
-from vcs_demo.browse import Library, ranker_choices
-from vcs_demo.catalog import OURS, load_ranker
+from vcs_demo.benchmark.sources import source_label
+from vcs_demo.benchmark.tasks import MAIN_TASKS
 from vcs_demo.errors import UserError
-from vcs_demo.runs import evaluate_kept
-from vcs_demo.settings import database_path
-from vcs_demo.sources import source_label
-from vcs_demo.tasks import MAIN_TASKS
+from vcs_demo.library import Library, ranker_choices
+from vcs_demo.measuring.evaluate import evaluate_kept
+from vcs_demo.paths import database_path
+from vcs_demo.rankers.catalog import OURS, load_ranker
 from vcs_demo.ui import adjudicate, audit, label, leaderboard, rerank, search, train
 from vcs_demo.ui.access import Access
 from vcs_demo.ui.words import LANGUAGES, Localised, preferred, say

@@ -12,14 +12,14 @@ from annotations.exchange import FORMATS
 from annotations.manifest import export_frozen
 from annotations.mining import MiningResult, mine
 from annotations.store import LabelStore
-from vcs_demo.browse import Library, ranker_choices
-from vcs_demo.catalog import load_ranker
+from vcs_demo.background import watched
 from vcs_demo.errors import UserError
+from vcs_demo.library import Library, ranker_choices
+from vcs_demo.rankers.catalog import load_ranker
 from vcs_demo.ui.access import Access
 from vcs_demo.ui.downloads import new_folder
 from vcs_demo.ui.html import render
 from vcs_demo.ui.words import Localised, explain, number, say
-from vcs_demo.work import watched
 
 
 def mining_report(result: MiningResult, lang: str) -> str:

@@ -5,15 +5,15 @@ from collections.abc import Iterator
 
 import gradio as gr
 
-from vcs_demo.browse import (
+from vcs_demo.benchmark.tasks import MAIN_TASKS
+from vcs_demo.errors import UserError, quoted
+from vcs_demo.library import (
     MAX_CANDIDATES,
     BadRequest,
     Library,
     checked_query,
     checked_rankers,
 )
-from vcs_demo.errors import UserError, quoted
-from vcs_demo.tasks import MAIN_TASKS
 from vcs_demo.text import tidy
 from vcs_demo.ui.html import content_words, render
 from vcs_demo.ui.search import DEFAULT_RANKERS, as_data, ranker_picker

@@ -14,11 +14,12 @@ import gradio as gr
 
 from annotations.store import LabelStore
 from training.frozen import NO_FLOORS
-from vcs_demo.browse import Library
-from vcs_demo.catalog import CATALOG, HUB, OURS, available
+from vcs_demo.benchmark.sources import source_label
 from vcs_demo.errors import UserError, quoted
-from vcs_demo.settings import models_dir
-from vcs_demo.sources import source_label
+from vcs_demo.library import Library
+from vcs_demo.paths import models_dir
+from vcs_demo.rankers.catalog import CATALOG, OURS, available
+from vcs_demo.rankers.hub_models import HUB
 from vcs_demo.ui import experiments
 from vcs_demo.ui.access import Access
 from vcs_demo.ui.html import render
@@ -32,7 +33,9 @@ STAGES = 0.5  # seconds between looks at the progress
 
 def bases() -> list[str]:
     """List what can be fine-tuned: the dense models that are here."""
-    return [name for name in available() if name != "bm25" and not (name in HUB and HUB[name][2].untrainable)]
+    return [
+        name for name in available() if name != "bm25" and not (name in HUB and HUB[name].model.untrainable)
+    ]
 
 
 def command(

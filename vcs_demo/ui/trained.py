@@ -6,7 +6,7 @@ from annotations.manifest import freeze
 from annotations.store import LabelStore
 from training.card import outcome
 from training.frozen import BelowFloor, check_floors
-from vcs_demo.settings import models_dir
+from vcs_demo.paths import models_dir
 from vcs_demo.ui.desk import label_name
 from vcs_demo.ui.html import render
 from vcs_demo.ui.words import explain, say

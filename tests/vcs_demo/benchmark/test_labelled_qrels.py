@@ -5,10 +5,10 @@ import json
 import pytest
 
 from vcs_demo.__main__ import main
+from vcs_demo.benchmark.labelled_qrels import Judgement, judged_passages, read_judgements, with_labels
+from vcs_demo.benchmark.tasks import load_task
 from vcs_demo.errors import UserError
-from vcs_demo.judgements import Judgement, judged_passages, read_judgements, with_labels
-from vcs_demo.runs import kept_runs
-from vcs_demo.tasks import load_task
+from vcs_demo.measuring.run_store import kept_runs
 from vcs_demo.text import content_hash
 
 

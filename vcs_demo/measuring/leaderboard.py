@@ -5,13 +5,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vcs_demo.browse import Library
-from vcs_demo.catalog import load_ranker
-from vcs_demo.comparison import groups
+from vcs_demo.background import watched
+from vcs_demo.benchmark.paper_figures import REPORTED
 from vcs_demo.errors import UserError
-from vcs_demo.reported import REPORTED
-from vcs_demo.runs import Run, evaluate_kept, kept_runs, values_by_query
-from vcs_demo.work import watched
+from vcs_demo.library import Library
+from vcs_demo.measuring.comparison import groups
+from vcs_demo.measuring.evaluate import evaluate_kept
+from vcs_demo.measuring.run_store import Run, kept_runs, values_by_query
+from vcs_demo.rankers.catalog import load_ranker
 
 MAIN_MEASURE = {"vimedretrieve": "accuracy@20"}  # by task; reranking tasks: map
 

@@ -7,15 +7,18 @@ from functools import lru_cache, partial
 from importlib.util import find_spec
 from pathlib import Path
 
-from vcs_demo.cross_encoder import CrossEncoderRanker
+from vcs_demo.benchmark.sources import is_folder
 from vcs_demo.errors import quoted
-from vcs_demo.fusion import FusionRanker
-from vcs_demo.hub import HubModel, download, hub_model, is_hub_id, local_folder
-from vcs_demo.rankers import BM25Ranker, DenseRanker, Ranker, RankerError, Usage
-from vcs_demo.settings import models_dir
-from vcs_demo.sources import is_folder
+from vcs_demo.paths import models_dir
+from vcs_demo.rankers.base import Ranker, RankerError
+from vcs_demo.rankers.bm25 import BM25Ranker
+from vcs_demo.rankers.cross_encoder import CrossEncoderRanker
+from vcs_demo.rankers.dense import DenseRanker
+from vcs_demo.rankers.fusion import FusionRanker
+from vcs_demo.rankers.hub import HubModel, download, hub_model, is_hub_id, local_folder
+from vcs_demo.rankers.hub_models import HUB
 
-CHECKPOINTS = Path(__file__).parent / "checkpoints"
+CHECKPOINTS = Path(__file__).parents[1] / "checkpoints"
 OURS = "vcs-20m"
 STATIC = "vcs-static"
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
@@ -76,118 +79,6 @@ def shipped_path(name: str) -> Path:
     return folder
 
 
-_PHOBERT = Usage(segmented=True, max_length=256)  # its 258 positions hold 256 tokens, whatever a card says
-
-# What the field uses, the way each one's authors use it: (what, licence, model). Fetched by commands on request.
-# Names of data sets are what a model's card says it was trained on, where that touches VCS.
-HUB = {
-    "vietnamese-sbert": (
-        "135 M parameters, PhoBERT, on texts that are not segmented, as its card's example",
-        "not stated",
-        HubModel(
-            "keepitreal/vietnamese-sbert", "a9467ef2ef47caa6448edeabfd8e5e5ce0fa2a23", Usage(max_length=256)
-        ),
-    ),
-    "bkai-bi-encoder": (
-        "bkai vietnamese-bi-encoder, 135 M, PhoBERT v2; trained on MS MARCO, SQuAD (QNLI-R's source), Zalo Legal",
-        "Apache 2.0",
-        HubModel(
-            "bkai-foundation-models/vietnamese-bi-encoder",
-            "84f9d9ada0d1a3c37557398b9ae9fcedcdf40be0",
-            _PHOBERT,
-        ),
-    ),
-    "sup-simcse-phobert": (
-        "sup-SimCSE-VietNamese-phobert-base, 135 M; the first token's vector, before any pooler",
-        "not stated",
-        HubModel(
-            "VoVanPhuc/sup-SimCSE-VietNamese-phobert-base",
-            "608779b86741a8acd8c8d38132974ff04086b138",
-            Usage(segmented=True, max_length=256, pooling="cls"),
-        ),
-    ),
-    "dangvantuan-embedding": (
-        "dangvantuan vietnamese-embedding, 135 M, PhoBERT; trained on ViNLI (ViRerank's source), XNLI (MNLI-R's), STS",
-        "Apache 2.0",
-        HubModel("dangvantuan/vietnamese-embedding", "4ab46e46ba5902328ba0742e489e75f787932f2b", _PHOBERT),
-    ),
-    "multilingual-e5-small": (
-        "118 M parameters, 384 dimensions",
-        "MIT",
-        HubModel(
-            "intfloat/multilingual-e5-small",
-            "614241f622f53c4eeff9890bdc4f31cfecc418b3",
-            Usage(prompts=("query: ", "passage: ")),
-        ),
-    ),
-    "bge-m3": (
-        "568 M parameters, 1,024 dimensions; its dense vectors alone",
-        "MIT",
-        HubModel("BAAI/bge-m3", "5617a9f61b028005a4858fdac845db406aefb181"),
-    ),
-    "aiteamvn-embedding": (
-        "AITeamVN Vietnamese_Embedding, 568 M, from bge-m3; trained on pairs that are not named",
-        "Apache 2.0",
-        HubModel(
-            "AITeamVN/Vietnamese_Embedding",
-            "dea33aa1ab339f38d66ae0a40e6c40e0a9249568",
-            Usage(max_length=2048),
-        ),
-    ),
-    "paper-in-batch": (
-        "the paper's 20 M model, in-batch, τ = 0.1, by the name in its code; not known to be public",
-        "not stated",
-        HubModel(
-            "ContextSearchLM/vinilm_dropinfonce_constrast_temp01_v02",
-            usage=Usage(prompts=("<|query|> ", ""), pooling="mean", max_length=224),
-        ),
-    ),
-    "paper-hard": (
-        "the paper's 20 M model, hard negatives, by the name in its code; not known to be public",
-        "not stated",
-        HubModel(
-            "ContextSearchLM/vinilm_dropinfonce_triplet",
-            usage=Usage(prompts=("<|query|> ", ""), pooling="mean", max_length=224),
-        ),
-    ),
-    "bge-reranker-v2-m3": (
-        "reranker of BM25's first 100, 568 M parameters",
-        "Apache 2.0",
-        HubModel(
-            "BAAI/bge-reranker-v2-m3",
-            "953dc6f6f85a1b2dbfca4c34a2796e7dde08d41e",
-            Usage(max_length=512),
-            reranker=True,
-        ),
-    ),
-    "aiteamvn-reranker": (
-        "AITeamVN Vietnamese_Reranker of BM25's first 100, 568 M, from bge-reranker-v2-m3",
-        "Apache 2.0",
-        HubModel(
-            "AITeamVN/Vietnamese_Reranker",
-            "f536976248403314225d7fdfdbc87f0e9516a54e",
-            Usage(max_length=2304),
-            reranker=True,
-        ),
-    ),
-    "phoranker": (
-        "PhoRanker of BM25's first 100, 135 M, PhoBERT; trained on mMARCO",
-        "Apache 2.0",
-        HubModel("itdainb/PhoRanker", "cb3e1f155e71896fb7f6f1e0efbdab0e83e88f10", _PHOBERT, reranker=True),
-    ),
-    "viranker": (
-        "ViRanker of BM25's first 100, 568 M, from bge-m3",
-        "Apache 2.0",
-        HubModel(
-            "namdp-ptit/ViRanker",
-            "8968c80fb0d7fd438819bfc77c5567a73666e920",
-            Usage(max_length=512),
-            reranker=True,
-        ),
-    ),
-}
-
-
 def _from_hub(name: str, model: HubModel) -> Ranker:
     kind = CrossEncoderRanker if model.reranker else DenseRanker
     return kind(name, download(model), model.usage)
@@ -216,8 +107,8 @@ CATALOG = {
             lambda: DenseRanker("minilm", minilm_path()),
         ),
         *(
-            Entry(name, about, licence, partial(_from_hub, name, model))
-            for name, (about, licence, model) in HUB.items()
+            Entry(name, row.about, row.licence, partial(_from_hub, name, row.model))
+            for name, row in HUB.items()
         ),
     )
 }
@@ -229,7 +120,7 @@ def available() -> list[str]:
 
 
 def _is_here(name: str) -> bool:
-    return name not in HUB or local_folder(HUB[name][2]) is not None
+    return name not in HUB or local_folder(HUB[name].model) is not None
 
 
 def retrained() -> list[str]:

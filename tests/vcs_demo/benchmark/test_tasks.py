@@ -3,9 +3,9 @@ import json
 import pandas as pd
 import pytest
 
+from vcs_demo.benchmark.sources import SourceError
+from vcs_demo.benchmark.tasks import TaskError, load_task, reranking_task, retrieval_task, windows
 from vcs_demo.errors import UserError
-from vcs_demo.sources import SourceError
-from vcs_demo.tasks import TaskError, load_task, reranking_task, retrieval_task, windows
 
 CONTEXT = "Nên uống nước ấm khi bị ho. " * 30
 

@@ -1,9 +1,11 @@
 import numpy as np
 import pytest
 
-from vcs_demo.catalog import SHIPPED_SHA256, available, load_ranker, minilm_path, shipped_path
-from vcs_demo.fusion import FusionRanker, standardised, worst_ranks
-from vcs_demo.rankers import BM25Ranker, DenseRanker, PassageIndex, Ranker, RankerError
+from vcs_demo.rankers.base import PassageIndex, Ranker, RankerError
+from vcs_demo.rankers.bm25 import BM25Ranker
+from vcs_demo.rankers.catalog import SHIPPED_SHA256, available, load_ranker, minilm_path, shipped_path
+from vcs_demo.rankers.dense import DenseRanker
+from vcs_demo.rankers.fusion import FusionRanker, standardised, worst_ranks
 
 PASSAGES = ["Thuốc trị đau đầu.", "Uống nước khi sốt.", "Bệnh gan ở trẻ em là gì?", "Da và mắt."]
 
@@ -158,7 +160,7 @@ def test_a_visitor_cannot_name_a_directory(tiny_model_dir):
 
 
 def test_weights_with_another_hash_are_refused(monkeypatch):
-    monkeypatch.setattr("vcs_demo.catalog.MINILM_SHA256", "0" * 64)
+    monkeypatch.setattr("vcs_demo.rankers.catalog.MINILM_SHA256", "0" * 64)
     with pytest.raises(RankerError, match="not loaded"):
         minilm_path()
     for name in SHIPPED_SHA256:
@@ -180,6 +182,6 @@ def test_weights_kept_in_half_precision_are_used_in_single(name):
     """In half precision an optimizer's first step turns a table into noise."""
     import torch
 
-    from vcs_demo.catalog import load_ranker
+    from vcs_demo.rankers.catalog import load_ranker
 
     assert {weights.dtype for weights in load_ranker(name).model.parameters()} == {torch.float32}

@@ -5,7 +5,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vcs_demo.rankers import BM25Ranker, ModelRanker, PassageIndex, Progress
+from vcs_demo.background import Progress
+from vcs_demo.rankers.base import PassageIndex
+from vcs_demo.rankers.bm25 import BM25Ranker
+from vcs_demo.rankers.dense import ModelRanker
 
 if TYPE_CHECKING:
     from sentence_transformers import CrossEncoder

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from vcs_demo.benchmark.sources import read_rows, source_label
 from vcs_demo.errors import UserError, quoted
-from vcs_demo.sources import read_rows, source_label
 from vcs_demo.text import content_hash, nfc
 
 WINDOW_WORDS, WINDOW_STRIDE = 96, 64  # the paper's windows: 96 words, each starting 64 after the last

@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+from vcs_demo.benchmark.tasks import RerankingTask, Task
 from vcs_demo.errors import UserError, quoted
-from vcs_demo.tasks import RerankingTask, Task
 from vcs_demo.text import content_hash
 
 

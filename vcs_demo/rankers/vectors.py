@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vcs_demo.settings import data_dir
+from vcs_demo.paths import data_dir
 
 KEPT_FILES = 32  # the oldest are deleted beyond that: 32 × 7 MB for the whole of ViMedRetrieve's test split
 

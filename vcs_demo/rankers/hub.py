@@ -6,7 +6,8 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from vcs_demo.errors import quoted
-from vcs_demo.rankers import RankerError, Usage
+from vcs_demo.rankers.base import RankerError
+from vcs_demo.rankers.dense import Usage
 
 TIMEOUT = 8.0  # seconds for the first answer; the client itself retries for minutes
 _NAME = re.compile(r"[\w.-]{1,96}/[\w.-]{1,96}(@[\w./-]{1,100})?", re.ASCII)

@@ -8,10 +8,11 @@ import sys
 import pytest
 from loopback import hub
 
-from vcs_demo.catalog import HUB, available, load_ranker
-from vcs_demo.hub import is_hub_id
-from vcs_demo.rankers import RankerError
-from vcs_demo.sources import MINIATURE
+from vcs_demo.benchmark.sources import MINIATURE
+from vcs_demo.rankers.base import RankerError
+from vcs_demo.rankers.catalog import available, load_ranker
+from vcs_demo.rankers.hub import is_hub_id
+from vcs_demo.rankers.hub_models import HUB
 
 WORDS = ("đau_đầu", "thuốc", "gan")
 
@@ -28,7 +29,7 @@ def phobert_dir(tmp_path_factory):
         parts = [*word[:-1], word[-1] + "</w>"]
         for end in range(1, len(parts)):
             merges.append(("".join(parts[:end]), parts[end]))
-    vocabulary += [c for c in sorted(set("".join(WORDS)))] + [f"{c}@@" for c in sorted(set("".join(WORDS)))]
+    vocabulary += [c for c in sorted(set("".join(WORDS)))] + [f"{c}" for c in sorted(set("".join(WORDS)))]
     (folder / "bpe.codes").write_text("".join(f"{a} {b} 1\n" for a, b in merges), "utf-8")
     (folder / "vocab.txt").write_text("".join(f"{token} 1\n" for token in vocabulary), "utf-8")
     torch.manual_seed(0)
@@ -79,7 +80,7 @@ def run(tmp_path):
 
 
 def served(state, name, folder):
-    model = HUB[name][2]
+    model = HUB[name].model
     state.add("models", model.repository, folder, model.revision)
 
 
@@ -119,7 +120,8 @@ def test_models_and_data_come_from_the_hub_once_and_are_used_as_their_authors_sa
 OFFLINE = """
 import json
 import numpy as np
-from vcs_demo.catalog import HUB, available, load_ranker
+from vcs_demo.rankers.catalog import available, load_ranker
+from vcs_demo.rankers.hub_models import HUB
 e5 = load_ranker("multilingual-e5-small", allow_paths=False)
 assert e5.model.prompts == {"query": "query: ", "document": "passage: "}, e5.model.prompts
 phobert = load_ranker("sup-simcse-phobert", allow_paths=False)
@@ -141,9 +143,9 @@ def test_what_goes_wrong_with_a_hub_is_one_sentence_and_leaves_nothing_half(run,
         state.shortens.add("model.safetensors")
         script = """
 import json, time
-from vcs_demo import hub
-from vcs_demo.catalog import load_ranker
-from vcs_demo.rankers import RankerError
+from vcs_demo.rankers.base import hub
+from vcs_demo.rankers.catalog import load_ranker
+from vcs_demo.rankers.base import RankerError
 said = []
 def attempt(name):
     began = time.monotonic()
@@ -190,6 +192,6 @@ def test_only_an_owner_and_a_name_is_a_hub_id():
 
 
 def test_the_rows_of_the_hub_are_pinned_but_for_the_papers():
-    for name, (about, licence, model) in HUB.items():
-        assert about and licence and is_hub_id(model.repository)
-        assert name.startswith("paper-") or len(model.revision) == 40
+    for name, row in HUB.items():
+        assert row.about and row.licence and is_hub_id(row.model.repository)
+        assert name.startswith("paper-") or len(row.model.revision) == 40

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from ir_measures import AP, RR, Success, nDCG
 
-from vcs_demo.metrics import (
+from vcs_demo.measuring.metrics import (
     ACCURACY_AT,
     bootstrap_interval,
     paired_difference,

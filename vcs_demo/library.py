@@ -8,11 +8,12 @@ from threading import Lock
 
 import numpy as np
 
-from vcs_demo.catalog import available, load_ranker
+from vcs_demo.background import Progress
+from vcs_demo.benchmark.tasks import RerankingTask, RetrievalTask, Task, load_task
 from vcs_demo.errors import UserError, quoted
-from vcs_demo.metrics import pessimistic_order, query_metrics
-from vcs_demo.rankers import PassageIndex, Progress
-from vcs_demo.tasks import RerankingTask, RetrievalTask, Task, load_task
+from vcs_demo.measuring.metrics import pessimistic_order, query_metrics
+from vcs_demo.rankers.base import PassageIndex
+from vcs_demo.rankers.catalog import available, load_ranker
 from vcs_demo.text import nfc, tidy
 
 MAX_QUERY = 1_000  # characters

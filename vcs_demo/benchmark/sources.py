@@ -145,7 +145,7 @@ def _from_hub(dataset: str, config: str | None, split: str) -> tuple[str, "datas
 
 
 def _cache() -> Path:
-    from vcs_demo.settings import data_dir
+    from vcs_demo.paths import data_dir
 
     return data_dir() / "cache"
 

@@ -3,10 +3,12 @@ import json
 import pytest
 
 from vcs_demo.__main__ import main
+from vcs_demo.benchmark.tasks import reranking_task, retrieval_task
 from vcs_demo.errors import UserError
-from vcs_demo.rankers import BM25Ranker, DenseRanker
-from vcs_demo.runs import evaluate, evaluate_kept, kept_runs, read_run, training_hashes
-from vcs_demo.tasks import reranking_task, retrieval_task
+from vcs_demo.measuring.evaluate import evaluate, evaluate_kept, training_hashes
+from vcs_demo.measuring.run_store import kept_runs, read_run
+from vcs_demo.rankers.bm25 import BM25Ranker
+from vcs_demo.rankers.dense import DenseRanker
 from vcs_demo.text import content_hash
 
 
@@ -39,7 +41,7 @@ def test_a_kept_run_is_reused_when_nothing_changed_and_never_when_something_did(
 
 
 def kept_folders():
-    from vcs_demo.settings import runs_dir
+    from vcs_demo.paths import runs_dir
 
     return list(runs_dir().glob("*/run.json"))
 

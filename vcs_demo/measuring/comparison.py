@@ -10,8 +10,8 @@ from itertools import combinations
 import numpy as np
 
 from vcs_demo.errors import UserError
-from vcs_demo.metrics import bootstrap_interval, paired_difference
-from vcs_demo.runs import Run
+from vcs_demo.measuring.metrics import bootstrap_interval, paired_difference
+from vcs_demo.measuring.run_store import Run
 
 LEVEL = 0.05  # of the tests, after Holm's correction
 OVERLAP_AT = 10

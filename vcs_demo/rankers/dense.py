@@ -1,9 +1,9 @@
-"""What a ranker is: it scores queries against passages. BM25, and models out of a directory: the dense ones."""
+"""Embedding models: SentenceTransformer directories, scored by the cosine of their vectors."""
 
 import hashlib
 import json
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,89 +12,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vcs_demo.errors import UserError, quoted
+from vcs_demo.background import Progress
+from vcs_demo.errors import quoted
 from vcs_demo.imports import TRANSFORMERS
-from vcs_demo.index import kept_vectors
-from vcs_demo.text import nfc, syllables
+from vcs_demo.rankers.base import PassageIndex, Ranker, RankerError
+from vcs_demo.rankers.vectors import kept_vectors
+from vcs_demo.text import nfc
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-Progress = Callable[[int, int], None]
 _ENCODING = 2  # raise when our own encoding or rounding changes
 _WEIGHTY = {".safetensors", ".json", ".txt", ".model", ".codes", ".bin"}
 KEPT_FROM = 64  # passages: fewer are encoded anew faster than they are worth keeping
-
-
-class RankerError(UserError):
-    """A ranker that is unknown, broken or not here."""
-
-
-class PassageIndex(ABC):
-    """Passages made ready to be scored by one ranker."""
-
-    @abstractmethod
-    def score(self, queries: Sequence[str]) -> np.ndarray:
-        """Return scores, float32 of shape (n_queries, n_passages); higher is better."""
-
-
-class Ranker(ABC):
-    """A way to order passages for a query.
-
-    Attributes:
-        name: what people call it.
-        fingerprint: changes when its scores can.
-        block: queries that are scored between two reports of progress.
-    """
-
-    name: str
-    fingerprint: str
-    block: int = 64
-
-    @abstractmethod
-    def index(self, passages: Sequence[str], progress: Progress | None = None) -> PassageIndex:
-        """Make passages ready; `progress(done, total)` is called as work is done and may raise to cancel."""
-
-
-class BM25Ranker(Ranker):
-    """BM25 (Lucene's form, k1 = 1.5, b = 0.75) over lower-cased NFC syllables, by bm25s."""
-
-    name = "bm25"
-
-    @property
-    def fingerprint(self) -> str:
-        """Return the library's version and our way of cutting, which decide the scores."""
-        from importlib.metadata import version
-
-        return f"bm25s-{version('bm25s')}-syllables"
-
-    def index(self, passages: Sequence[str], progress: Progress | None = None) -> PassageIndex:
-        """Index the passages (about 25,000 a second)."""
-        return _BM25Index(passages, progress)
-
-
-class _BM25Index(PassageIndex):
-    def __init__(self, passages: Sequence[str], progress: Progress | None) -> None:
-        import bm25s
-
-        tokens = [syllables(passage) for passage in passages]
-        self._size = len(tokens)
-        self._vocabulary: dict[str, int] = {}
-        ids = [[self._vocabulary.setdefault(t, len(self._vocabulary)) for t in text] for text in tokens]
-        self._bm25 = bm25s.BM25()
-        if self._vocabulary:
-            corpus = bm25s.tokenization.Tokenized(ids=ids, vocab=self._vocabulary)
-            self._bm25.index(corpus, show_progress=False)
-        if progress:
-            progress(self._size, self._size)
-
-    def score(self, queries: Sequence[str]) -> np.ndarray:
-        scores = np.zeros((len(queries), self._size), dtype=np.float32)
-        for row, query in enumerate(queries):
-            known = [i for t in syllables(query) if (i := self._vocabulary.get(t)) is not None]
-            if known:
-                scores[row] = self._bm25.get_scores_from_ids(known)
-        return scores
 
 
 @dataclass(frozen=True)

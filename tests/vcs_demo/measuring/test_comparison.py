@@ -11,13 +11,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vcs_demo.__main__ import main
-from vcs_demo.comparison import compare, groups, holm, jaccard, rank_biased_overlap, tie_groups, where
+from vcs_demo.benchmark.labelled_qrels import judged_passages
+from vcs_demo.benchmark.tasks import load_task
 from vcs_demo.errors import UserError
-from vcs_demo.judgements import judged_passages
-from vcs_demo.leaderboard import rows
-from vcs_demo.rankers import BM25Ranker, Ranker
-from vcs_demo.runs import evaluate, evaluate_kept, write_trec
-from vcs_demo.tasks import load_task
+from vcs_demo.measuring.comparison import (
+    compare,
+    groups,
+    holm,
+    jaccard,
+    rank_biased_overlap,
+    tie_groups,
+    where,
+)
+from vcs_demo.measuring.evaluate import evaluate, evaluate_kept
+from vcs_demo.measuring.leaderboard import rows
+from vcs_demo.measuring.trec import write_trec
+from vcs_demo.rankers.base import Ranker
+from vcs_demo.rankers.bm25 import BM25Ranker
 
 
 class Backwards(Ranker):

@@ -4,7 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from vcs_demo.rankers import BM25Ranker, DenseRanker, PassageIndex, Progress, Ranker
+from vcs_demo.background import Progress
+from vcs_demo.rankers.base import PassageIndex, Ranker
+from vcs_demo.rankers.bm25 import BM25Ranker
+from vcs_demo.rankers.dense import DenseRanker
 
 RRF_K = 60  # Cormack et al., SIGIR 2009
 RRF_DEPTH = 1000

@@ -3,10 +3,10 @@ import unicodedata
 
 import pytest
 
-from vcs_demo.catalog import load_ranker
-from vcs_demo.runs import evaluate
-from vcs_demo.sources import MINIATURE
-from vcs_demo.tasks import RETRIEVAL_SPLITS, VIMED_SUBSETS, load_task
+from vcs_demo.benchmark.sources import MINIATURE
+from vcs_demo.benchmark.tasks import RETRIEVAL_SPLITS, VIMED_SUBSETS, load_task
+from vcs_demo.measuring.evaluate import evaluate
+from vcs_demo.rankers.catalog import load_ranker
 
 MARKED = set("ăâđêôơưàảãáạằẳẵắặầẩẫấậèẻẽéẹềểễếệìỉĩíịòỏõóọồổỗốộờởỡớợùủũúụừửữứựỳỷỹýỵ")
 

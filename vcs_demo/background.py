@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from vcs_demo.errors import UserError
-from vcs_demo.rankers import Progress
+
+Progress = Callable[[int, int], None]  # (done, total)
 
 
 class Cancelled(Exception):

@@ -1,0 +1,1 @@
+"""Metrics, kept runs, comparisons and the leaderboard."""

@@ -1,0 +1,130 @@
+"""Kept runs: what a ranker scored on a task, on disk.
+
+A run is a folder `<runs>/<task>-<hash>/` with `run.json` (what, with what, and the metrics with intervals),
+`queries.json` (every measure for every query) and `ranking.trec` (the first 100 passages of every query).
+"""
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Collection
+from dataclasses import asdict, dataclass, field, replace
+from functools import lru_cache
+from hashlib import sha256
+from pathlib import Path
+
+from vcs_demo.paths import runs_dir
+
+KEPT = 100  # passages of each ranking that are written down
+FORMAT = 2  # raise when the meaning of a stored run changes
+
+
+@dataclass(frozen=True)
+class Run:
+    """The result of one ranker on one task.
+
+    Attributes:
+        metrics: measure → mean over the queries, in [0, 1].
+        intervals: measure → 95 % bootstrap interval of that mean, resampling queries.
+        per_query: measure → query id → value.
+        ranking: query id → the first 100 (passage id, score), best first.
+        milliseconds: median time of one query, alone, on passages already indexed; reranking: encoding included.
+        training_known: that it is known what the ranker was trained on; if not, queries it saw may be among these.
+    """
+
+    task: str
+    ranker: str
+    source: str
+    split: str
+    queries: int
+    skipped: int
+    metrics: dict[str, float]
+    intervals: dict[str, tuple[float, float]]
+    task_fingerprint: str
+    ranker_fingerprint: str
+    milliseconds: float
+    created: str
+    command: str
+    versions: dict[str, str]
+    skipped_fingerprint: str = ""
+    training_known: bool = False
+    per_query: dict[str, dict[str, float]] = field(default_factory=dict, repr=False)
+    ranking: dict[str, list[tuple[str, float]]] = field(default_factory=dict, repr=False)
+    folder: Path | None = field(default=None, repr=False, compare=False)
+
+    def as_json(self) -> dict:
+        """Return everything but the per-query values, the rankings and where they are kept."""
+        values = asdict(self)
+        del values["per_query"], values["ranking"], values["folder"]
+        return values
+
+
+def keep(run: Run, folder: Path) -> None:
+    """Write a run to its folder, whole or not at all."""
+    temporary = Path(tempfile.mkdtemp(prefix=".run-", dir=folder.parent))
+    (temporary / "run.json").write_text(json.dumps(run.as_json(), ensure_ascii=False, indent=1), "utf-8")
+    (temporary / "queries.json").write_text(json.dumps(run.per_query, ensure_ascii=False), "utf-8")
+    (temporary / "ranking.trec").write_text(trec_lines(run), "utf-8")
+    shutil.rmtree(folder, ignore_errors=True)  # a broken run of the same name
+    try:
+        os.replace(temporary, folder)
+    except OSError:  # someone else has just put the same run there
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _facts(folder: Path) -> Run:
+    facts = json.loads((folder / "run.json").read_text("utf-8"))
+    facts["intervals"] = {measure: tuple(pair) for measure, pair in facts["intervals"].items()}
+    return Run(**facts, folder=folder)
+
+
+def values_by_query(run: Run, measure: str) -> dict[str, float]:
+    """Return query id → value of a kept run; empty where they cannot be read."""
+    path = run.folder / "queries.json" if run.folder else None
+    try:
+        return _values(path, path.stat().st_mtime_ns).get(measure, {}) if path else {}
+    except (OSError, ValueError, AttributeError):
+        return {}
+
+
+@lru_cache(maxsize=64)
+def _values(path: Path, changed: int) -> dict[str, dict[str, float]]:
+    return json.loads(path.read_text("utf-8"))
+
+
+def read_run(folder: Path) -> Run:
+    """Read a whole run from its folder."""
+    facts = _facts(folder)
+    per_query = json.loads((folder / "queries.json").read_text("utf-8"))
+    ranking: dict[str, list[tuple[str, float]]] = {}
+    for line in (folder / "ranking.trec").read_text("utf-8").splitlines():
+        query_id, _, passage_id, _, score, _ = line.split()
+        ranking.setdefault(query_id, []).append((passage_id, float(score)))
+    return replace(facts, per_query=per_query, ranking=ranking)
+
+
+def kept_runs() -> list[Run]:
+    """Read all kept runs, the newest first, without their rankings; folders that are no run are passed over."""
+    runs = []
+    for path in runs_dir().glob("[!.]*/run.json"):
+        try:
+            runs.append(_facts(path.parent))
+        except (OSError, ValueError, TypeError, KeyError):
+            continue
+    return sorted(runs, key=lambda run: run.created, reverse=True)
+
+
+def skip_mark(hashes: Collection[str]) -> str:
+    """Fingerprint the queries that are left out; empty where none is."""
+    return sha256("\n".join(sorted(hashes)).encode()).hexdigest()[:16] if hashes else ""
+
+
+def trec_lines(run: Run) -> str:
+    """Return the ranking as a TREC run file: query, Q0, passage, rank, score, ranker."""
+    name = run.ranker.replace(" ", "_")
+    return "".join(
+        f"{query_id} Q0 {passage_id} {rank} {score!r} {name}\n"
+        for query_id, passages in run.ranking.items()
+        for rank, (passage_id, score) in enumerate(passages, start=1)
+    )

@@ -1,0 +1,1 @@
+"""Rankers: BM25, embedding models, cross-encoders and their fusions."""
