@@ -1,8 +1,6 @@
 """What the task is called in other tools, in English and Vietnamese: fields, labels and their guidelines."""
 
-from pathlib import Path
-
-import vcs_demo
+from vcs_demo.words import FOLDER
 
 QUESTION = "Does the candidate answer the query? · Ứng viên có trả lời được câu hỏi không?"
 FIELDS = {
@@ -26,6 +24,6 @@ LABEL_MEANINGS = {
 
 def guidelines() -> str:
     """Return the guidelines that the app shows, in both languages, as Markdown."""
-    folder = Path(vcs_demo.__file__).parent / "ui" / "guidelines"
+    folder = FOLDER / "guidelines"
     texts = [(folder / f"{language}.md").read_text("utf-8") for language in ("en", "vi")]
     return "\n\n---\n\n".join(text.strip() for text in texts) + "\n"

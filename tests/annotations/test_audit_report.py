@@ -132,7 +132,7 @@ def test_every_word_is_there_in_both_languages(key):
 
 
 def test_the_labels_are_called_what_the_buttons_say():
-    from vcs_demo.ui.desk import label_name
+    from vcs_demo.ui.label.desk import label_name
 
     for label in LABELS:
         assert WORDS[label] == (label_name(label, "en"), label_name(label, "vi"))

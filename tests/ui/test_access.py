@@ -10,7 +10,7 @@ from annotations.store import LabelStore
 from vcs_demo.errors import UserError
 from vcs_demo.paths import database_path
 from vcs_demo.ui.access import Access
-from vcs_demo.ui.desk import Turn
+from vcs_demo.ui.label.desk import Turn
 from vcs_demo.ui.page import build_app
 
 AN, BINH = SimpleNamespace(username="an"), SimpleNamespace(username="binh")
@@ -130,24 +130,24 @@ def test_the_handlers_refuse_a_visitor_whatever_the_page_shows(make):
     with LabelStore(database_path()) as store:
         store.add_candidates([make(1)])
         turn = Turn.of(store.claim("an"))
-        judges = handlers(page, "vcs_demo.ui.label", "handler")
+        judges = handlers(page, "vcs_demo.ui.label.judge", "handler")
         assert len(judges) == 5
         for judge in judges:
             said = judge(turn, "a note", None, False, False, "en", turn.token, "", AN)[2]
             assert "read-only" in said
-        (take_back,) = handlers(page, "vcs_demo.ui.label", "take_back")
+        (take_back,) = handlers(page, "vcs_demo.ui.label.judge", "take_back")
         assert "read-only" in take_back(turn, "en", None)[2]
-        (mining,) = handlers(page, "vcs_demo.ui.pool", "run")
+        (mining,) = handlers(page, "vcs_demo.ui.label.mine_export", "run")
         assert ["VCS_ADMINS" in html for html in mining("bm25", 5, 0.05, "en", AN)] == [True]
-        (computing,) = handlers(page, "vcs_demo.ui.leaderboard", "run")
+        (computing,) = handlers(page, "vcs_demo.ui.compare.leaderboard", "run")
         assert ["VCS_ADMINS" in html for html in computing(["vimedretrieve"], ["bm25"], "en", AN)] == [True]
-        (training,) = handlers(page, "vcs_demo.ui.train", "run")
+        (training,) = handlers(page, "vcs_demo.ui.train.retrain", "run")
         settings = ["mine", "minilm", "modified", "both", 0.1, 1, False, False, False]
         assert ["VCS_ADMINS" in status for status, _ in training("en", *settings, AN)] == [True]
-        (halt,) = handlers(page, "vcs_demo.ui.train", "halt")
+        (halt,) = handlers(page, "vcs_demo.ui.train.retrain", "halt")
         with pytest.raises(Exception, match="VCS_ADMINS"):
             halt("en", AN)
-        (save,) = handlers(page, "vcs_demo.ui.pool", "save_labels")
+        (save,) = handlers(page, "vcs_demo.ui.label.mine_export", "save_labels")
         with pytest.raises(Exception, match="Only adjudicators"):
             save("jsonl", "en", AN)
         assert store.events() == [] and len(store.candidates()) == 1

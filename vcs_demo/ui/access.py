@@ -8,7 +8,7 @@ import gradio as gr
 from annotations.accounts import ROLES, accounts
 from vcs_demo.errors import UserError
 from vcs_demo.text import nfc
-from vcs_demo.ui.words import say
+from vcs_demo.words import say
 
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 

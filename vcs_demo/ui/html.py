@@ -7,7 +7,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from vcs_demo.text import nfc, syllables
-from vcs_demo.ui.words import say
+from vcs_demo.words import say
 
 _templates = Environment(
     loader=PackageLoader("vcs_demo.ui"),

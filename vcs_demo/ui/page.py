@@ -17,9 +17,13 @@ from vcs_demo.library import Library, ranker_choices
 from vcs_demo.measuring.evaluate import evaluate_kept
 from vcs_demo.paths import database_path
 from vcs_demo.rankers.catalog import OURS, load_ranker
-from vcs_demo.ui import adjudicate, audit, label, leaderboard, rerank, search, train
 from vcs_demo.ui.access import Access
-from vcs_demo.ui.words import LANGUAGES, Localised, preferred, say
+from vcs_demo.ui.compare import leaderboard, rerank, search
+from vcs_demo.ui.components import Localised, preferred
+from vcs_demo.ui.label import adjudicate, audit
+from vcs_demo.ui.label import judge as label
+from vcs_demo.ui.train import retrain as train
+from vcs_demo.words import LANGUAGES, say
 
 STARTER_POOL = 120  # candidates mined from the miniature for the first start
 CSS = (Path(__file__).parent / "style.css").read_text("utf-8")

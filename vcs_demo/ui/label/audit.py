@@ -9,10 +9,11 @@ from annotations.sampling import ALLOCATIONS, parsed_strata
 from annotations.store import LabelStore
 from vcs_demo.errors import UserError
 from vcs_demo.ui.access import Access
-from vcs_demo.ui.desk import AUDIT_SEED, AUDIT_SIZE
+from vcs_demo.ui.components import Localised, number
 from vcs_demo.ui.downloads import new_folder
 from vcs_demo.ui.html import render
-from vcs_demo.ui.words import Localised, explain, number, say
+from vcs_demo.ui.label.desk import AUDIT_SEED, AUDIT_SIZE
+from vcs_demo.words import explain, say
 
 STRATA = {
     "": "audit.strata_none",

@@ -12,9 +12,10 @@ from annotations.agreement_report import OF_A_PAIR, OVERALL, Estimate
 from annotations.store import LABELS, LabelStore
 from vcs_demo.errors import UserError
 from vcs_demo.ui.access import Access
-from vcs_demo.ui.desk import label_name, texts
+from vcs_demo.ui.components import Localised
 from vcs_demo.ui.html import render
-from vcs_demo.ui.words import Localised, explain, say
+from vcs_demo.ui.label.desk import label_name, texts
+from vcs_demo.words import explain, say
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import json
 
 from training.laboratory import database_file, open_database
 from training.monitor import TEXTS, Point, said, signs
-from vcs_demo.ui.experiments import choices, shown
+from vcs_demo.ui.train.experiments import choices, shown
 
 
 def test_before_the_first_experiment_the_page_says_how_to_run_one_and_makes_no_file():

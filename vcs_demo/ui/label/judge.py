@@ -9,11 +9,12 @@ from annotations.leases import LeaseRefused
 from annotations.store import LABELS, LabelStore, TokenReused
 from vcs_demo.errors import UserError
 from vcs_demo.library import Library
-from vcs_demo.ui import pool
 from vcs_demo.ui.access import Access
-from vcs_demo.ui.desk import Desk, Turn, guideline, label_name
+from vcs_demo.ui.components import Localised
 from vcs_demo.ui.html import render
-from vcs_demo.ui.words import Localised, explain, say
+from vcs_demo.ui.label import mine_export as pool
+from vcs_demo.ui.label.desk import Desk, Turn, label_name
+from vcs_demo.words import explain, guideline, say
 
 # Keys press the buttons they are printed on, unless someone is typing or holds a modifier. Keys in a fast row wait
 # for one another: each is pressed once the answer to the one before it is on the page, so order is kept and every

@@ -20,13 +20,14 @@ from vcs_demo.library import Library
 from vcs_demo.paths import models_dir
 from vcs_demo.rankers.catalog import CATALOG, OURS, available
 from vcs_demo.rankers.hub_models import HUB
-from vcs_demo.ui import experiments
 from vcs_demo.ui.access import Access
+from vcs_demo.ui.components import Localised, number
 from vcs_demo.ui.html import render
-from vcs_demo.ui.trained import allow, results, state, verdict
-from vcs_demo.ui.words import WORDS, Localised, explain, number, say
+from vcs_demo.ui.train import experiments
+from vcs_demo.ui.train.trained import allow, results, state, verdict
+from vcs_demo.words import explain, say, words
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 _NAME = re.compile(r"[\w.-]{1,60}")
 STAGES = 0.5  # seconds between looks at the progress
 
@@ -142,7 +143,7 @@ def _where(path: Path, lang: str) -> str:
         state = {"stage": "…"}
     if "step" not in state:
         stage = f"stage.{state['stage']}"
-        text = say(lang, "train.starting", stage=say(lang, stage) if stage in WORDS else "…")
+        text = say(lang, "train.starting", stage=say(lang, stage) if stage in words(lang) else "…")
         return render("progress", lang, text=text, done=0, total=1)
     minutes, seconds = divmod(int(state["eta"]), 60)
     text = say(

@@ -7,9 +7,9 @@ from annotations.store import LabelStore
 from training.card import outcome
 from training.frozen import BelowFloor, check_floors
 from vcs_demo.paths import models_dir
-from vcs_demo.ui.desk import label_name
 from vcs_demo.ui.html import render
-from vcs_demo.ui.words import explain, say
+from vcs_demo.ui.label.desk import label_name
+from vcs_demo.words import explain, say
 
 
 def state(store: LabelStore, lang: str) -> str:

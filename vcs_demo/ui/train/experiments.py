@@ -7,8 +7,9 @@ import gradio as gr
 from training.laboratory import database_file, open_database
 from training.monitor import said
 from training.report import CURVES, curves, runs_of, settings, summary
+from vcs_demo.ui.components import Localised
 from vcs_demo.ui.html import render
-from vcs_demo.ui.words import Localised, say
+from vcs_demo.words import say
 
 
 def choices() -> list[tuple[str, str]]:

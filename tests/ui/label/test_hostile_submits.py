@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from annotations.store import LABELS, LabelStore
 from vcs_demo.errors import UserError
-from vcs_demo.ui.adjudicate import Case
-from vcs_demo.ui.desk import Desk, Turn
+from vcs_demo.ui.label.adjudicate import Case
+from vcs_demo.ui.label.desk import Desk, Turn
 
 EXAMPLES = int(os.environ.get("HOSTILE_EXAMPLES", 40))
 many = settings(

@@ -5,8 +5,6 @@ import time
 import uuid
 from collections import deque
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
 
 from annotations.audit import draw
 from annotations.candidates import Candidate
@@ -14,23 +12,13 @@ from annotations.leases import Lease
 from annotations.store import LabelStore
 from vcs_demo.text import tidy
 from vcs_demo.ui.html import content_words, render
-from vcs_demo.ui.words import say
+from vcs_demo.words import guideline, say
 
 AUDIT_SIZE, AUDIT_SEED = 100, 0
 FAST_SECONDS, FAST_RUN = (
     2.0,
     8,
 )  # so many answers in a row, each faster than this, and the page asks for a pause
-_GUIDELINES = Path(__file__).parent / "guidelines"
-_VERSION = re.compile(r"<!-- version (\w+) -->\n")
-
-
-@lru_cache
-def guideline(lang: str) -> tuple[str, str]:
-    """Return the guidelines in a language, as (version, Markdown); the version is kept with every label."""
-    text = (_GUIDELINES / f"{'vi' if lang == 'vi' else 'en'}.md").read_text("utf-8")
-    first = _VERSION.match(text)
-    return first[1], text[first.end() :]
 
 
 @dataclass(frozen=True)

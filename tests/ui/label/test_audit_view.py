@@ -8,8 +8,8 @@ from annotations.audit import audit
 from annotations.audit_report import html, markdown
 from annotations.store import LabelStore
 from vcs_demo.errors import UserError
-from vcs_demo.ui.audit import audited, shown, written
-from vcs_demo.ui.desk import Desk
+from vcs_demo.ui.label.audit import audited, shown, written
+from vcs_demo.ui.label.desk import Desk
 
 PLAIN = ("", "proportional")
 

@@ -10,8 +10,9 @@ from vcs_demo.benchmark.tasks import RETRIEVAL_SPLITS, TASK_NAMES
 from vcs_demo.errors import UserError
 from vcs_demo.library import MAX_K, MAX_RANKERS, Library, checked_query, checked_rankers, ranker_choices
 from vcs_demo.rankers.catalog import OURS
+from vcs_demo.ui.components import Localised
 from vcs_demo.ui.html import content_words, render
-from vcs_demo.ui.words import Localised, explain, say
+from vcs_demo.words import explain, say
 
 RETRIEVAL_TASKS = [name for name in TASK_NAMES if name.startswith("vimedretrieve")]
 DEFAULT_RANKERS = ["bm25", OURS]

@@ -14,8 +14,9 @@ from vcs_demo.measuring.comparison import Comparison, by_subset, compare, where
 from vcs_demo.measuring.leaderboard import main_measure, measured
 from vcs_demo.measuring.run_store import Run, read_run
 from vcs_demo.text import tidy
+from vcs_demo.ui.components import Localised
 from vcs_demo.ui.html import render
-from vcs_demo.ui.words import Localised, explain, say
+from vcs_demo.words import explain, say
 
 MOST = 6  # rankers: fifteen pairs
 QUERIES = 15
@@ -161,7 +162,7 @@ def build(library: Library, words: Localised, language: gr.Radio, task: gr.Dropd
         data = gr.HTML(container=False, elem_id="vcs-compare")
 
     def refill(task: str, chosen: list[str], measure: str) -> tuple[dict, dict]:
-        from vcs_demo.ui.leaderboard import measures
+        from vcs_demo.ui.compare.leaderboard import measures
 
         names, known = choices(library, task), measures(task, paper=False)
         kept = [name for name in chosen or () if name in names] or names[:2]

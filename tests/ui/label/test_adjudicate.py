@@ -9,9 +9,9 @@ from annotations.agreement import REASONS
 from annotations.store import LabelStore
 from vcs_demo.paths import database_path
 from vcs_demo.ui.access import Access
-from vcs_demo.ui.adjudicate import Case, agreed, next_case, page, progress
+from vcs_demo.ui.label.adjudicate import Case, agreed, next_case, page, progress
 from vcs_demo.ui.page import build_app
-from vcs_demo.ui.words import WORDS
+from vcs_demo.words import words
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def test_what_is_put_off_comes_again_when_nothing_else_is_left(store, disputed):
 
 def handlers(app, name):
     (found,) = {fn for block in app.fns.values() if (fn := block.fn) and getattr(fn, "__name__", "") == name
-                and fn.__module__ == "vcs_demo.ui.adjudicate"}  # fmt: skip
+                and fn.__module__ == "vcs_demo.ui.label.adjudicate"}  # fmt: skip
     return found
 
 
@@ -102,4 +102,7 @@ def test_agreement_is_shown_without_names_and_undefined_cases_in_words(store, di
     assert "nobody gave it" in html and "chưa ai gán" in agreed(store, "vi")
     with LabelStore(":memory:") as empty:
         assert "no labels yet" in agreed(empty, "en")
-    assert {f"agree.{reason}" for reason in REASONS} - set(WORDS) <= {"agree.one_query", "agree.unsteady"}
+    assert {f"agree.{reason}" for reason in REASONS} - set(words("en")) <= {
+        "agree.one_query",
+        "agree.unsteady",
+    }

@@ -17,9 +17,10 @@ from vcs_demo.errors import UserError
 from vcs_demo.library import Library, ranker_choices
 from vcs_demo.rankers.catalog import load_ranker
 from vcs_demo.ui.access import Access
+from vcs_demo.ui.components import Localised, number
 from vcs_demo.ui.downloads import new_folder
 from vcs_demo.ui.html import render
-from vcs_demo.ui.words import Localised, explain, number, say
+from vcs_demo.words import explain, say
 
 
 def mining_report(result: MiningResult, lang: str) -> str:

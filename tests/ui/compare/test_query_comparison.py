@@ -5,7 +5,7 @@ import pytest
 from vcs_demo.errors import UserError
 from vcs_demo.measuring.evaluate import evaluate_kept
 from vcs_demo.rankers.catalog import load_ranker
-from vcs_demo.ui.compare import choices, compared
+from vcs_demo.ui.compare.query_comparison import choices, compared
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import pytest
 
 from vcs_demo.errors import UserError
 from vcs_demo.library import BadRequest, Library, checked_k, ranker_choices
-from vcs_demo.ui.search import queries_of, search_api, searched
+from vcs_demo.ui.compare.search import queries_of, search_api, searched
 
 
 def searching(library, query, rankers, k=10, task="vimedretrieve", split="test"):

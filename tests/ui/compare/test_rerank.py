@@ -4,7 +4,7 @@ import pytest
 
 from vcs_demo.errors import UserError
 from vcs_demo.library import BadRequest
-from vcs_demo.ui.rerank import RERANKING_TASKS, filled, groups_of, parsed, reranked
+from vcs_demo.ui.compare.rerank import RERANKING_TASKS, filled, groups_of, parsed, reranked
 
 QUERY = "Trẻ sốt cao nên làm gì?"
 

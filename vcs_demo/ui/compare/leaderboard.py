@@ -13,10 +13,11 @@ from vcs_demo.measuring.leaderboard import Row, compute, is_listed, main_measure
 from vcs_demo.measuring.metrics import ACCURACY_AT
 from vcs_demo.measuring.run_store import Run
 from vcs_demo.rankers.catalog import OURS
-from vcs_demo.ui import compare
 from vcs_demo.ui.access import Access
+from vcs_demo.ui.compare import query_comparison as compare
+from vcs_demo.ui.components import Localised
 from vcs_demo.ui.html import render
-from vcs_demo.ui.words import Localised, explain, say
+from vcs_demo.words import explain, say
 
 
 def measures(task: str, paper: bool) -> list[str]:

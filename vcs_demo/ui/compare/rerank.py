@@ -15,9 +15,10 @@ from vcs_demo.library import (
     checked_rankers,
 )
 from vcs_demo.text import tidy
+from vcs_demo.ui.compare.search import DEFAULT_RANKERS, as_data, ranker_picker
+from vcs_demo.ui.components import Localised
 from vcs_demo.ui.html import content_words, render
-from vcs_demo.ui.search import DEFAULT_RANKERS, as_data, ranker_picker
-from vcs_demo.ui.words import Localised, explain
+from vcs_demo.words import explain
 
 RERANKING_TASKS = list(MAIN_TASKS[1:])
 RELEVANT_MARK = "+ "

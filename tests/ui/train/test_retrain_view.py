@@ -14,9 +14,9 @@ from training.gains import SHOWN
 from training.retrain import parser
 from vcs_demo.errors import UserError
 from vcs_demo.paths import models_dir
-from vcs_demo.ui.train import Trainer, bases, command
-from vcs_demo.ui.trained import allow, results, state, verdict
-from vcs_demo.ui.words import WORDS, explain
+from vcs_demo.ui.train.retrain import Trainer, bases, command
+from vcs_demo.ui.train.trained import allow, results, state, verdict
+from vcs_demo.words import explain, words
 
 
 @pytest.fixture
@@ -112,7 +112,7 @@ def script(monkeypatch):
             "vcs_demo.ui.train.subprocess.Popen",
             lambda words, **settings: start([sys.executable, "-c", lines], **settings),
         )
-        monkeypatch.setattr("vcs_demo.ui.train.STAGES", 0.02)
+        monkeypatch.setattr("vcs_demo.ui.train.retrain.STAGES", 0.02)
         return ["--output", str(models_dir() / "mine")]
 
     return prepare
@@ -242,6 +242,6 @@ def test_what_training_did_to_the_labels_is_shown_as_no_evidence():
 
 
 def test_every_measure_of_a_gain_and_every_reason_against_alpha_has_words():
-    assert {f"gain.{measure}" for measures in SHOWN.values() for measure in measures} <= WORDS.keys()
+    assert {f"gain.{measure}" for measures in SHOWN.values() for measure in measures} <= words("en").keys()
     for reason in ("no_labels", "one_annotator", "nothing_shared", "one_label"):
-        assert reason in REASONS and f"alpha.{reason}" in WORDS
+        assert reason in REASONS and f"alpha.{reason}" in words("en")

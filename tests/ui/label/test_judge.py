@@ -14,9 +14,10 @@ from annotations.store import LABELS, LabelStore
 from vcs_demo.errors import UserError
 from vcs_demo.library import Library
 from vcs_demo.ui.access import Access
-from vcs_demo.ui.desk import AUDIT_SIZE, Desk, Turn, guideline
+from vcs_demo.ui.label.desk import AUDIT_SIZE, Desk, Turn
+from vcs_demo.ui.label.mine_export import exported, mined
 from vcs_demo.ui.page import build_app
-from vcs_demo.ui.pool import exported, mined
+from vcs_demo.words import guideline
 
 
 @pytest.fixture
@@ -249,7 +250,7 @@ def test_the_tab_opened_in_the_first_seconds_waits_for_the_starter_pool(make, ow
     (open_tab,) = {
         f.fn
         for f in page.fns.values()
-        if getattr(f.fn, "__name__", "") == "open_tab" and f.fn.__module__ == "vcs_demo.ui.label"
+        if getattr(f.fn, "__name__", "") == "open_tab" and f.fn.__module__ == "vcs_demo.ui.label.judge"
     }
     warm.pooled.clear()
     shown = open_tab(Turn(None, "", 0.0), False, "vi", None)
@@ -315,7 +316,9 @@ def test_why_a_candidate_was_mined_is_told_only_after_its_answer(make, own_data_
     page, warm = build_app("mini", Access("single"))
     warm.store.add_candidates([make(1), make(2)])
     handlers = {
-        f.fn.__name__: f.fn for f in page.fns.values() if f.fn and f.fn.__module__ == "vcs_demo.ui.label"
+        f.fn.__name__: f.fn
+        for f in page.fns.values()
+        if f.fn and f.fn.__module__ == "vcs_demo.ui.label.judge"
     }
     (before,) = handlers["open_tab"](Turn(None, "", 0.0), False, "en", None)
     assert not any("secret-miner" in str(part) for part in before)

@@ -15,8 +15,8 @@ from vcs_demo.measuring.run_store import keep, kept_runs
 from vcs_demo.paths import runs_dir
 from vcs_demo.rankers.base import Ranker
 from vcs_demo.rankers.bm25 import BM25Ranker
+from vcs_demo.ui.compare.leaderboard import computed, measures, shown, table
 from vcs_demo.ui.html import render
-from vcs_demo.ui.leaderboard import computed, measures, shown, table
 
 
 @pytest.fixture(scope="module")

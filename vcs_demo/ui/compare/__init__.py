@@ -1,0 +1,1 @@
+"""The room Compare: search, rerank, leaderboard."""

@@ -1,0 +1,57 @@
+"""Components whose texts follow the language, and what number fields hold."""
+
+import math
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import gradio as gr
+
+from vcs_demo.errors import UserError, quoted
+from vcs_demo.words import say
+
+
+def number(value: object) -> float:
+    """Return what a number field holds as a finite number; raises UserError for an empty one or a text."""
+    try:
+        found = float(value)
+    except (TypeError, ValueError):
+        found = math.nan
+    if not math.isfinite(found):
+        raise UserError(say("en", "error.number", value=quoted(value)), "error.number", value=quoted(value))
+    return found
+
+
+Component = TypeVar("Component")
+
+
+class Localised:
+    """The components of a page and the words on them, so that one event can change the language of all."""
+
+    def __init__(self) -> None:
+        self.components: list[Any] = []
+        self._words: list[dict[str, str | Callable[[str], Any]]] = []
+
+    def make(self, kind: Callable[..., Component], words: dict[str, Any], **settings: Any) -> Component:
+        """Make a component whose `words` (property → key, or a function of the language) follow the language."""
+        component = kind(**_filled(words, "en"), **settings)
+        self.components.append(component)
+        self._words.append(words)
+        return component
+
+    def updates(self, lang: str) -> list[dict]:
+        """Return an update for every component, in the order of `components`."""
+        return [gr.update(**_filled(words, lang)) for words in self._words]
+
+
+def _filled(words: dict[str, Any], lang: str) -> dict[str, Any]:
+    return {name: word(lang) if callable(word) else say(lang, word) for name, word in words.items()}
+
+
+def preferred(request: gr.Request | None) -> str:
+    """Return the language of a visitor: `?lang=` of the address, else the browser's first choice."""
+    if request is None:
+        return "en"
+    asked = str(request.query_params.get("lang", "")).lower()
+    if asked in ("en", "vi"):
+        return asked
+    return "vi" if request.headers.get("accept-language", "").strip().lower().startswith("vi") else "en"

@@ -1,0 +1,1 @@
+"""The room Label: judge, adjudicate, audit, mine and export."""
