@@ -57,7 +57,7 @@ def serve(options: argparse.Namespace) -> int:
 
 
 def _serve(page: Any, access: Any, options: argparse.Namespace) -> int:
-    from annotations.accounts import is_password
+    from annotations.people.accounts import is_password
     from vcs_demo.ui.label.judge import KEYS
     from vcs_demo.ui.page import CSS, THEME
     from vcs_demo.words import say

@@ -8,12 +8,12 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-from annotations.account_commands import add_commands as add_account_commands
-from annotations.audit_command import add_options
-from annotations.audit_command import run as run_audit
-from annotations.backup_commands import add_commands as add_backup_commands
-from annotations.exchange_commands import add_commands as add_exchange_commands
-from annotations.study import add_commands as add_study_commands
+from annotations.commands.account import add_commands as add_account_commands
+from annotations.commands.audit import add_options
+from annotations.commands.audit import run as run_audit
+from annotations.commands.backup import add_commands as add_backup_commands
+from annotations.commands.exchange import add_commands as add_exchange_commands
+from annotations.commands.study import add_commands as add_study_commands
 from vcs_demo.errors import carried_out
 from vcs_demo.paths import database_path
 
@@ -88,9 +88,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _mine(options: argparse.Namespace) -> None:
-    from annotations.keeping import open_store
+    from annotations.backup.opening import open_store
     from annotations.mining import mine
-    from annotations.store import LabelStore
+    from annotations.store.label_store import LabelStore
     from vcs_demo.benchmark.tasks import load_task
     from vcs_demo.rankers.catalog import load_ranker
 
@@ -115,7 +115,7 @@ def _mine(options: argparse.Namespace) -> None:
 
 
 def _status(options: argparse.Namespace) -> None:
-    from annotations.store import LabelStore
+    from annotations.store.label_store import LabelStore
 
     with LabelStore(_database(options), read_only=True) as store:
         progress, counts = store.progress(options.annotator), store.counts()
@@ -132,8 +132,8 @@ def _audit(options: argparse.Namespace) -> None:
 
 
 def _agreement(options: argparse.Namespace) -> None:
-    from annotations.agreement import agreement, label_rows
-    from annotations.store import LabelStore
+    from annotations.quality.agreement import agreement, label_rows
+    from annotations.store.label_store import LabelStore
 
     with LabelStore(_database(options), read_only=True) as store:
         rows = label_rows(store, names=options.names)

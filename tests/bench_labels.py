@@ -151,9 +151,9 @@ class Annotator:
 def prepared(folder: Path, annotators: int, candidates: int, overlap: int) -> list[str]:
     """Fill a data directory: accounts, candidates, the cap; return the names."""
     os.environ["VCS_DATA_DIR"] = str(folder)
-    from annotations.accounts import add_account
     from annotations.candidates import Candidate
-    from annotations.store import LabelStore
+    from annotations.people.accounts import add_account
+    from annotations.store.label_store import LabelStore
 
     names = [f"người {number:02d}" for number in range(annotators)]
     for name in names:
@@ -175,8 +175,8 @@ def prepared(folder: Path, annotators: int, candidates: int, overlap: int) -> li
 
 def verify(folder: Path, people: list[Annotator], overlap: int) -> dict:
     """Hold what was acknowledged against what is in the database; exit with 1 where they differ."""
-    from annotations.backup import check
-    from annotations.store import LabelStore
+    from annotations.backup.snapshot import check
+    from annotations.store.label_store import LabelStore
 
     check(folder / "labels.db")
     with LabelStore(folder / "labels.db", read_only=True) as store:
@@ -243,9 +243,9 @@ def load(options: argparse.Namespace, kills: int = 0) -> None:
 
 def scale(options: argparse.Namespace) -> None:
     """Measure on a large database; the labels are written as the app writes them, but in one transaction."""
-    from annotations.agreement import agreement, label_rows
     from annotations.candidates import Candidate
-    from annotations.store import LabelStore
+    from annotations.quality.agreement import agreement, label_rows
+    from annotations.store.label_store import LabelStore
 
     with tempfile.TemporaryDirectory(prefix="vcs-bench-") as name:
         path, chance = Path(name) / "labels.db", random.Random(0)

@@ -51,7 +51,7 @@ def test_every_task_ranker_and_variable_is_documented():
     for name in (*(t.partition("/")[0] for t in TASK_NAMES), *CATALOG):
         assert f"`{name}`" in README
     used = set()
-    for path in [ROOT / "app.py", *ROOT.glob("vcs_demo/**/*.py"), *ROOT.glob("annotations/*.py")]:
+    for path in [ROOT / "app.py", *ROOT.glob("vcs_demo/**/*.py"), *ROOT.glob("annotations/**/*.py")]:
         used |= set(re.findall(r"[\"'](VCS_[A-Z_]+)[\"']", path.read_text("utf-8")))
     assert used and all(f"`{name}`" in README for name in used)
 

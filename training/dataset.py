@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from annotations.store import LabelledCandidate
+from annotations.store.label_store import LabelledCandidate
 from training.losses import KnownPositives
 from training.origin import judged_pairs
 from vcs_demo.benchmark.tasks import RetrievalTask, Task

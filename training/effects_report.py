@@ -7,7 +7,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from annotations.cells import guard
+from annotations.exchange.cells import guard
 from training.effects import MEASURES, Effect, Pairs, effects, summary
 from training.frozen import FrozenLabels, read_labels
 from training.origin import judged_pairs, judged_splits

@@ -5,7 +5,7 @@ import math
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from annotations.manifest import Manifest
+from annotations.exchange.manifest import Manifest
 from training.card import comparison, verdict, write_files
 from training.dataset import TrainingSet, training_set
 from training.effects import Effect, effects

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from annotations.exchange import read_export
-from annotations.manifest import Manifest, freeze, manifest_of
-from annotations.store import LabelledCandidate, LabelStore
+from annotations.exchange.labels import read_export
+from annotations.exchange.manifest import Manifest, freeze, manifest_of
+from annotations.store.label_store import LabelledCandidate, LabelStore
 from vcs_demo.errors import UserError, quoted
 
 MIN_COVERAGE, MIN_ALPHA = 0.1, 0.4

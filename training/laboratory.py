@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from annotations.mining import mine
-from annotations.store import LabelledCandidate
+from annotations.store.label_store import LabelledCandidate
 from training.dataset import TrainingSet, training_set
 from training.fit import fresh, trainable
 from training.losses import ContextSearchLoss

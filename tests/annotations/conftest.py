@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from annotations.store import Candidate, LabelStore
+from annotations.store.label_store import Candidate, LabelStore
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 

@@ -8,10 +8,10 @@ import pytest
 from conftest import TABS
 from playwright.sync_api import expect
 
-from annotations.calibration import add_calibration
 from annotations.candidates import Candidate
-from annotations.exchange import read_export
-from annotations.store import LabelStore
+from annotations.exchange.labels import read_export
+from annotations.quality.calibration import add_calibration
+from annotations.store.label_store import LabelStore
 
 QUERY = "Ba dấu hiệu dễ nhớ của đột quỵ não là gì?"  # of VCS-mini's test split
 HOSTILE = "</p><script>alert(1)</script><img src=x onerror=alert(2)> đột quỵ"

@@ -1,7 +1,7 @@
 import pytest
 
-from annotations.exchange import export
-from annotations.store import Candidate, LabelledCandidate, LabelStore
+from annotations.exchange.labels import export
+from annotations.store.label_store import Candidate, LabelledCandidate, LabelStore
 from training.dataset import DatasetError, HeldOut, training_set
 from training.frozen import NoLabels, read_labels
 from vcs_demo.benchmark.tasks import retrieval_task

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import torch
 
-from annotations.manifest import export_frozen
-from annotations.store import Candidate, LabelledCandidate, LabelStore
+from annotations.exchange.manifest import export_frozen
+from annotations.store.label_store import Candidate, LabelledCandidate, LabelStore
 from training.effects import denominators, effects, main, summary
 from training.losses import ContextSearchLoss, KnownPositives
 from vcs_demo.text import content_hash

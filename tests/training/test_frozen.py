@@ -2,8 +2,8 @@
 
 import pytest
 
-from annotations.agreement_report import Estimate
-from annotations.manifest import Manifest
+from annotations.exchange.manifest import Manifest
+from annotations.quality.agreement_report import Estimate
 from training.frozen import BelowFloor, check_floors
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from annotations.store import Candidate, LabelledCandidate
+from annotations.store.label_store import Candidate, LabelledCandidate
 from training.effects import Effect
 from training.gains import gains
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from annotations.manifest import export_frozen
-from annotations.store import Candidate, LabelStore
+from annotations.exchange.manifest import export_frozen
+from annotations.store.label_store import Candidate, LabelStore
 from training.retrain import main
 from vcs_demo.benchmark.tasks import load_task
 from vcs_demo.measuring.evaluate import evaluate, training_hashes

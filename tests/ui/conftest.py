@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from annotations.candidates import Candidate
-from annotations.store import LabelStore
+from annotations.store.label_store import LabelStore
 from vcs_demo.library import Library
 from vcs_demo.paths import models_dir
 

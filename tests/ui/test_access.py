@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import httpx
 import pytest
 
-from annotations.accounts import add_account, is_password, remove_account
-from annotations.store import LabelStore
+from annotations.people.accounts import add_account, is_password, remove_account
+from annotations.store.label_store import LabelStore
 from vcs_demo.errors import UserError
 from vcs_demo.paths import database_path
 from vcs_demo.ui.access import Access

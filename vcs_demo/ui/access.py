@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import gradio as gr
 
-from annotations.accounts import ROLES, accounts
+from annotations.people.accounts import ROLES, accounts
 from vcs_demo.errors import UserError
 from vcs_demo.text import nfc
 from vcs_demo.words import say
@@ -34,8 +34,8 @@ class Access:
     """How people are told apart.
 
     Attributes:
-        mode: `single` (this machine only: whoever reaches it owns it), `accounts` (names and passwords, see
-            `annotations.accounts`), `space` (Hugging Face sign-in), or `read-only` (reachable by others, and no way
+        mode: `single` (this machine only: whoever reaches it owns it), `accounts` (names and passwords:
+            `annotations.people.accounts`), `space` (Hugging Face sign-in), or `read-only` (reachable by others, and no way
             to know who they are).
         adjudicators: names that may settle disagreements on a Space.
         admins: names that may do everything on a Space.

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import gradio as gr
 
-from annotations.keeping import open_store
+from annotations.backup.opening import open_store
+from annotations.backup.push import keeper_from_environment
 from annotations.mining import mine
-from annotations.remote import keeper_from_environment
-from annotations.store import LabelStore
+from annotations.store.label_store import LabelStore
 from vcs_demo.benchmark.sources import source_label
 from vcs_demo.benchmark.tasks import MAIN_TASKS
 from vcs_demo.errors import UserError

@@ -4,9 +4,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from annotations.accounts import add_account
-from annotations.agreement import REASONS
-from annotations.store import LabelStore
+from annotations.people.accounts import add_account
+from annotations.quality.agreement import REASONS
+from annotations.store.label_store import LabelStore
 from vcs_demo.paths import database_path
 from vcs_demo.ui.access import Access
 from vcs_demo.ui.label.adjudicate import Case, agreed, next_case, page, progress

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from annotations.audit import audit
-from annotations.audit_report import html, markdown
-from annotations.store import LabelStore
+from annotations.audit.estimate import audit
+from annotations.audit.report import html, markdown
+from annotations.store.label_store import LabelStore
 from vcs_demo.errors import UserError
 from vcs_demo.ui.label.audit import audited, shown, written
 from vcs_demo.ui.label.desk import Desk

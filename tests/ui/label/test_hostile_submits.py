@@ -1,6 +1,6 @@
 """Whatever a page sends: no crash, and nothing changes that was not the sender's.
 
-HOSTILE_EXAMPLES=1200 python -m pytest tests/ui/test_hostile_submits.py tests/annotations/test_hostile_imports.py
+HOSTILE_EXAMPLES=1200 python -m pytest tests/ui/label/test_hostile_submits.py
 """
 
 import os
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from annotations.store import LABELS, LabelStore
+from annotations.store.label_store import LABELS, LabelStore
 from vcs_demo.errors import UserError
 from vcs_demo.ui.label.adjudicate import Case
 from vcs_demo.ui.label.desk import Desk, Turn
@@ -102,7 +102,7 @@ def test_whatever_is_written_to_the_store_is_checked(
 @many
 @given(label=values, cause=values, note=texts, token=texts)
 def test_whatever_an_adjudicator_sends_decides_only_what_is_shown(busy, label, cause, note, token):
-    from annotations.adjudication import decide
+    from annotations.quality.adjudication import decide
 
     store, _, ids = busy
     try:

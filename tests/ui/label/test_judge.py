@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import pytest
 
-from annotations.exchange import FORMATS, read_export
-from annotations.manifest import manifest_of
-from annotations.store import LABELS, LabelStore
+from annotations.exchange.labels import FORMATS, read_export
+from annotations.exchange.manifest import manifest_of
+from annotations.store.label_store import LABELS, LabelStore
 from vcs_demo.errors import UserError
 from vcs_demo.library import Library
 from vcs_demo.ui.access import Access

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from annotations.agreement import REASONS
+from annotations.quality.agreement import REASONS
 from training.frozen import MIN_ALPHA, MIN_COVERAGE
 from training.gains import SHOWN
 from training.retrain import parser

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import gradio as gr
 
-from annotations.adjudication import CAUSES, answers_to, causes, decide, disagreements
-from annotations.agreement import agreement, label_rows
-from annotations.agreement_report import OF_A_PAIR, OVERALL, Estimate
-from annotations.store import LABELS, LabelStore
+from annotations.quality.adjudication import CAUSES, answers_to, causes, decide, disagreements
+from annotations.quality.agreement import agreement, label_rows
+from annotations.quality.agreement_report import OF_A_PAIR, OVERALL, Estimate
+from annotations.store.label_store import LABELS, LabelStore
 from vcs_demo.errors import UserError
 from vcs_demo.ui.access import Access
 from vcs_demo.ui.components import Localised

@@ -2,11 +2,11 @@
 
 import gradio as gr
 
-from annotations.audit import AuditReport, audit, draw
-from annotations.audit_report import figures, html, markdown
-from annotations.audit_sections import sections
-from annotations.sampling import ALLOCATIONS, parsed_strata
-from annotations.store import LabelStore
+from annotations.audit.estimate import AuditReport, audit, draw
+from annotations.audit.report import figures, html, markdown
+from annotations.audit.sample import ALLOCATIONS, parsed_strata
+from annotations.audit.sections import sections
+from annotations.store.label_store import LabelStore
 from vcs_demo.errors import UserError
 from vcs_demo.ui.access import Access
 from vcs_demo.ui.components import Localised, number

@@ -6,10 +6,10 @@ import uuid
 from collections import deque
 from dataclasses import dataclass
 
-from annotations.audit import draw
+from annotations.assignment.leases import Lease
+from annotations.audit.estimate import draw
 from annotations.candidates import Candidate
-from annotations.leases import Lease
-from annotations.store import LabelStore
+from annotations.store.label_store import LabelStore
 from vcs_demo.text import tidy
 from vcs_demo.ui.html import content_words, render
 from vcs_demo.words import guideline, say

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 
 import gradio as gr
 
-from annotations.leases import LeaseRefused
-from annotations.store import LABELS, LabelStore, TokenReused
+from annotations.assignment.leases import LeaseRefused
+from annotations.store.label_store import LABELS, LabelStore, TokenReused
 from vcs_demo.errors import UserError
 from vcs_demo.library import Library
 from vcs_demo.ui.access import Access

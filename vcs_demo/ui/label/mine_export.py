@@ -8,10 +8,10 @@ from typing import Any
 
 import gradio as gr
 
-from annotations.exchange import FORMATS
-from annotations.manifest import export_frozen
+from annotations.exchange.labels import FORMATS
+from annotations.exchange.manifest import export_frozen
 from annotations.mining import MiningResult, mine
-from annotations.store import LabelStore
+from annotations.store.label_store import LabelStore
 from vcs_demo.background import watched
 from vcs_demo.errors import UserError
 from vcs_demo.library import Library, ranker_choices

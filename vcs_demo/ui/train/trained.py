@@ -2,8 +2,8 @@
 
 import json
 
-from annotations.manifest import freeze
-from annotations.store import LabelStore
+from annotations.exchange.manifest import freeze
+from annotations.store.label_store import LabelStore
 from training.card import outcome
 from training.frozen import BelowFloor, check_floors
 from vcs_demo.paths import models_dir

@@ -1,0 +1,1 @@
+"""Which candidate an annotator is given next, and for how long."""

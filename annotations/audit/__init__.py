@@ -1,0 +1,1 @@
+"""The quality audit: a sample, its estimate, its report."""

@@ -1,0 +1,1 @@
+"""Snapshots, restoring and pushing elsewhere."""

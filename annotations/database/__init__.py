@@ -1,0 +1,1 @@
+"""The label database: schema, connection, event log, counter tables."""

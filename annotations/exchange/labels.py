@@ -1,0 +1,248 @@
+"""Labels out of the store and back: JSONL, CSV, Parquet and a `datasets` folder. Annotators are never named."""
+
+import csv
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from annotations.candidates import LABELS, LabelledCandidate
+from annotations.exchange.cells import guard, unguard
+from annotations.exchange.triples import ImportReport, RowProblem, import_triples
+from annotations.store.label_store import LabelStore
+from vcs_demo.errors import UserError, quoted
+from vcs_demo.imports import TRANSFORMERS
+
+if TYPE_CHECKING:
+    import pyarrow
+
+__all__ = [
+    "FORMATS",
+    "ExchangeError",
+    "ImportReport",
+    "RowProblem",
+    "export",
+    "import_triples",
+    "read_export",
+]
+
+FORMATS = ("jsonl", "csv", "parquet", "dataset")
+TEXT, INTEGER, REAL = "string", "int64", "float64"
+COLUMNS = {
+    "query": TEXT,
+    "positive": TEXT,
+    "negative": TEXT,
+    "label": TEXT,
+    "votes": TEXT,  # JSON: label → number of annotators
+    "consensus": TEXT,  # how `label` came about: adjudicated, or the majority of the votes
+    "candidate_id": TEXT,
+    "query_id": TEXT,
+    "positive_id": TEXT,
+    "passage_id": TEXT,
+    "task": TEXT,
+    "source": TEXT,
+    "split": TEXT,
+    "miner": TEXT,
+    "rank": INTEGER,
+    "score": REAL,
+    "positive_score": REAL,
+    "annotators": INTEGER,  # how many, not who
+}
+TRIPLE_COLUMNS = {"anchor": TEXT, "positive": TEXT, "negative": TEXT}
+_PYTHON = {TEXT: str, INTEGER: int | None, REAL: float | int | None}
+_ONE_LINE = {ord(c): f"\\u{ord(c):04x}" for c in "\x85\u2028\u2029"}  # line ends to some readers of JSONL
+_OWN_NAME = {"negative": "passage", "candidate_id": "id"}  # column → field, where they differ
+
+
+class ExchangeError(UserError, ValueError):
+    """A file that is no export, or a format that is not known."""
+
+
+def export(store: LabelStore, path: Path | str, format: str | None = None, *, triples: bool = False) -> int:
+    """Write every labelled candidate to a file, or to a folder for `dataset`; return the number of rows.
+
+    The file is complete or not there: it is written beside its place and then moved. In CSV (UTF-8 with a mark,
+    for spreadsheets) a text that a spreadsheet could take for a formula gets an apostrophe before it, and so
+    does a text that begins with one; `read_export` takes exactly that apostrophe away.
+
+    Args:
+        store: the labels.
+        path: where to; what is there is replaced, except a folder that is no data set.
+        format: one of `FORMATS`; by default told by the path's ending, a folder where it has none.
+        triples: write only the `hard` ones, as `anchor, positive, negative` for sentence-transformers.
+
+    Raises:
+        ExchangeError: unknown format, the folder holds something else, or no rows for `dataset`.
+    """
+    path = Path(path)
+    format = format or path.suffix.lstrip(".").lower() or "dataset"
+    if format not in FORMATS:
+        raise ExchangeError(f"{quoted(format)} is not a format; the formats are {', '.join(FORMATS)}.")
+    if path.is_dir() and (format != "dataset" or (any(path.iterdir()) and not _is_dataset(path))):
+        raise ExchangeError(f"{quoted(path)} is a folder with something else in it; give another path.")
+    columns = TRIPLE_COLUMNS if triples else COLUMNS
+    rows = rows_of(store.labelled(), triples=triples)
+    if format == "dataset" and not rows:  # datasets 5.2 saves an empty one, but cannot load it again
+        raise ExchangeError("There is nothing to export yet, and a data set cannot be empty; label first.")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _replace(path, lambda part: _WRITERS[format](part, rows, columns))
+    return len(rows)
+
+
+def rows_of(labelled: Iterable[LabelledCandidate], *, triples: bool = False) -> list[dict[str, Any]]:
+    """Return the rows of an export, column → value."""
+    if not triples:
+        return [_row(item) for item in labelled]
+    hard = (item for item in labelled if item.label == "hard")
+    return [{"anchor": item.query, "positive": item.positive, "negative": item.passage} for item in hard]
+
+
+def json_line(row: dict[str, Any]) -> str:
+    """Return a row as a line of JSONL, its line end included."""
+    return json.dumps(row, ensure_ascii=False).translate(_ONE_LINE) + "\n"
+
+
+def read_export(path: Path | str) -> list[LabelledCandidate]:
+    """Read what `export` wrote, in any of its formats.
+
+    Raises:
+        ExchangeError: missing, not an export, or a row that cannot be read (named by its number).
+    """
+    path = Path(path)
+    kind = "dataset" if path.is_dir() else path.suffix.lstrip(".").lower()
+    if not path.exists():
+        raise ExchangeError(f"There is no export at {quoted(path)}.")
+    if kind not in _READERS:
+        raise ExchangeError(f"{quoted(path)} is not an export: .jsonl, .csv, .parquet or a data set folder.")
+    labelled = []
+    try:
+        for number, row in enumerate(_READERS[kind](path), start=1):
+            labelled.append(_labelled(row, path, number))
+    except ExchangeError:
+        raise
+    except (ValueError, OSError, csv.Error) as error:  # pyarrow's and json's errors are ValueErrors
+        raise ExchangeError(
+            f"{quoted(path)} cannot be read after row {len(labelled)}: {quoted(error, 160)}; export it again."
+        ) from error
+    return labelled
+
+
+def _row(item: LabelledCandidate) -> dict[str, Any]:
+    made = {"votes": json.dumps(item.votes, sort_keys=True)}
+    return {c: made[c] if c in made else getattr(item, _OWN_NAME.get(c, c)) for c in COLUMNS}
+
+
+def _labelled(row: Any, path: Path, number: int) -> LabelledCandidate:
+    if not isinstance(row, dict) or (missing := [c for c in COLUMNS if c not in row]):
+        lacks = f"has no {', '.join(missing)}" if isinstance(row, dict) else "is not an object"
+        raise ExchangeError(f"Row {number} of {quoted(path)} {lacks}; it is not an export of labels.")
+    if row["label"] not in LABELS:
+        raise ExchangeError(
+            f"Row {number} of {quoted(path)} has the label {quoted(row['label'])}; "
+            f"the labels are {', '.join(LABELS)}."
+        )
+    values = {_OWN_NAME.get(c, c): row[c] for c in COLUMNS}
+    wrong = [column for column, kind in COLUMNS.items() if not isinstance(row[column], _PYTHON[kind])]
+    votes = None if wrong else json.loads(row["votes"])
+    if wrong or not isinstance(votes, dict):
+        raise ExchangeError(
+            f"Row {number} of {quoted(path)}: {', '.join(wrong) or 'votes'} is not as exported."
+        )
+    return LabelledCandidate(**values | {"votes": votes})
+
+
+# One writer and one reader a format
+
+
+def _write_jsonl(path: Path, rows: list[dict], columns: dict[str, str]) -> None:
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        file.writelines(map(json_line, rows))
+
+
+def _read_jsonl(path: Path) -> Iterator[Any]:
+    with path.open(encoding="utf-8-sig", newline="\n") as file:
+        yield from (json.loads(line) for line in file if line.strip())
+
+
+def _write_csv(path: Path, rows: list[dict], columns: dict[str, str]) -> None:
+    with path.open("w", encoding="utf-8-sig", newline="") as file:
+        writer = csv.writer(file, quoting=csv.QUOTE_ALL, lineterminator="\n")  # else a lone \r is not quoted
+        writer.writerow(columns)
+        for row in rows:
+            writer.writerow([guard(row[c]) if kind == TEXT else row[c] for c, kind in columns.items()])
+
+
+def _read_csv(path: Path) -> Iterator[dict]:
+    parse: dict[str, Callable] = {TEXT: unguard, INTEGER: int, REAL: float}
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        for row in csv.DictReader(file, strict=True):
+            yield {
+                c: None if cell is None or (cell == "" and COLUMNS[c] != TEXT) else parse[COLUMNS[c]](cell)
+                for c, cell in row.items()
+                if c in COLUMNS
+            }
+
+
+def _table(rows: list[dict], columns: dict[str, str]) -> "pyarrow.Table":
+    import pyarrow
+
+    schema = pyarrow.schema([(name, pyarrow.type_for_alias(kind)) for name, kind in columns.items()])
+    return pyarrow.Table.from_pylist(rows, schema=schema)
+
+
+def _write_parquet(path: Path, rows: list[dict], columns: dict[str, str]) -> None:
+    import pyarrow.parquet
+
+    pyarrow.parquet.write_table(_table(rows, columns), path)
+
+
+def _read_parquet(path: Path) -> Iterator[dict]:
+    import pyarrow.parquet
+
+    yield from pyarrow.parquet.read_table(path).to_pylist()
+
+
+def _write_dataset(path: Path, rows: list[dict], columns: dict[str, str]) -> None:
+    import datasets
+
+    with TRANSFORMERS:
+        datasets.Dataset(_table(rows, columns)).save_to_disk(path)
+
+
+def _read_dataset(path: Path) -> Iterator[dict]:
+    import datasets
+
+    if not _is_dataset(path):
+        raise ExchangeError(f"{quoted(path)} is a folder, but no data set that was exported.")
+    yield from datasets.load_from_disk(str(path))
+
+
+_WRITERS = {"jsonl": _write_jsonl, "csv": _write_csv, "parquet": _write_parquet, "dataset": _write_dataset}
+_READERS = {"jsonl": _read_jsonl, "csv": _read_csv, "parquet": _read_parquet, "dataset": _read_dataset}
+
+
+def _is_dataset(path: Path) -> bool:
+    return (path / "dataset_info.json").is_file() and (path / "state.json").is_file()
+
+
+def _replace(path: Path, write: Callable[[Path], None]) -> None:
+    """Write beside the path, sync, then move into its place."""
+    part = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.partial")
+    old = part.with_suffix(".old.partial")
+    try:
+        write(part)
+        for file in part.rglob("*") if part.is_dir() else [part]:
+            with file.open("rb") as opened:
+                os.fsync(opened.fileno())
+        if path.is_dir():  # a folder cannot be replaced in one step: the old one stands aside for a moment
+            path.rename(old)
+        part.replace(path)
+    finally:
+        for left in (part, old):
+            if left.is_dir():
+                shutil.rmtree(left)
+            else:
+                left.unlink(missing_ok=True)

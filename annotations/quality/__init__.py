@@ -1,0 +1,1 @@
+"""Gold, calibration, adjudication, agreement."""

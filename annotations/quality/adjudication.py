@@ -1,0 +1,141 @@
+"""Adjudication: where annotators disagree or flag, an adjudicator sees what they said, decides, and names the cause."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from annotations.candidates import LABELS
+from annotations.database.events import TokenReused, UnknownLabel, stamp, text
+from annotations.store.label_store import LabelStore
+from annotations.store.record import UnknownCandidate
+from vcs_demo.errors import UserError, quoted
+from vcs_demo.text import nfc
+
+CAUSES = ("ambiguous_text", "guideline_gap", "annotator_error", "edge_case")
+
+# Open: labels that differ, or a flag, and no decision made since the last of them.
+_OPEN = """
+SELECT l.candidate_id, count(DISTINCT l.label) AS labels, max(l.flagged) AS flagged
+FROM labels l JOIN (
+    SELECT candidate_id FROM standing WHERE label IS NOT NULL GROUP BY 1 HAVING count(DISTINCT label) > 1
+    UNION SELECT candidate_id FROM events WHERE flagged
+) c ON c.candidate_id = l.candidate_id
+GROUP BY l.candidate_id
+HAVING (count(DISTINCT l.label) > 1 OR max(l.flagged))
+    AND max(l.at) > coalesce((SELECT max(at) FROM decisions d WHERE d.candidate_id = l.candidate_id), '')
+ORDER BY max(l.flagged) DESC, max(l.id)
+"""
+_ANSWERS = """
+SELECT id, annotator, label, note, seconds, confidence, flagged, guideline, at FROM labels
+WHERE candidate_id = ? ORDER BY id
+"""
+
+
+class BadDecision(UserError, ValueError):
+    """A cause that is none, or a candidate that nobody has labelled."""
+
+
+@dataclass(frozen=True)
+class Disagreement:
+    """A candidate that waits for an adjudicator: whether its labels differ, and whether somebody flagged it."""
+
+    candidate_id: str
+    differ: bool
+    flagged: bool
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one annotator says of a candidate; `annotator` is A1, A2, … in the order they answered this one.
+
+    Attributes:
+        seconds: on screen; None: unknown.
+        confidence: 1 (a guess) to 3 (sure); None: not said.
+        guideline: version that was shown.
+        at: when, in UTC.
+    """
+
+    annotator: str
+    label: str
+    note: str
+    seconds: float | None
+    confidence: int | None
+    flagged: bool
+    guideline: str
+    at: str
+
+
+def disagreements(store: LabelStore, exclude: Collection[str] = ()) -> list[Disagreement]:
+    """List what waits for an adjudicator: the flagged first, then the oldest; `exclude` leaves ids out."""
+    return [
+        Disagreement(row["candidate_id"], row["labels"] > 1, bool(row["flagged"]))
+        for row in store.database.rows(_OPEN)
+        if row["candidate_id"] not in exclude
+    ]
+
+
+def answers_to(store: LabelStore, candidate_id: str) -> list[Answer]:
+    """Return the standing labels of a candidate, without names: those would sway a decision."""
+    return [
+        Answer(
+            f"A{number}", row["label"], row["note"], row["seconds"], row["confidence"], bool(row["flagged"]),
+            row["guideline"], row["at"],
+        )
+        for number, row in enumerate(store.database.rows(_ANSWERS, [candidate_id]), start=1)
+    ]  # fmt: skip
+
+
+def decide(
+    store: LabelStore,
+    candidate_id: str,
+    adjudicator: str,
+    label: str,
+    cause: str,
+    *,
+    token: str,
+    note: str = "",
+) -> None:
+    """Decide what a candidate is; a later decision supersedes, and the same token twice counts once.
+
+    Raises:
+        UnknownLabel, UnknownCandidate, BadDecision, BadEvent: see the classes.
+        TokenReused: the token stands for another decision.
+        DatabaseUnavailable: it could not be saved.
+    """
+    if label not in LABELS:
+        raise UnknownLabel(f"{quoted(label)} is not a label; the labels are {', '.join(LABELS)}.")
+    if cause not in CAUSES:
+        raise BadDecision(
+            f"{quoted(cause)} is not a cause; the causes are {', '.join(CAUSES)}.", "error.cause"
+        )
+    candidate_id = nfc(candidate_id)
+    record = {
+        "token": text("token", token),
+        "at": stamp(store.clock()),
+        "candidate_id": candidate_id,
+        "adjudicator": text("annotator", adjudicator),
+        "label": label,
+        "cause": cause,
+        "note": text("note", note, required=False),
+    }
+    database = store.database
+    with database.write():
+        known = database.rows("SELECT * FROM decisions WHERE token = ?", [record["token"]])
+        if known:
+            if any(known[0][name] != record[name] for name in record if name != "at"):
+                raise TokenReused(record["token"], known[0] | {"kind": "decision"})
+            return
+        if not database.rows("SELECT 1 FROM candidates WHERE id = ?", [candidate_id]):
+            raise UnknownCandidate(candidate_id, store.path)
+        if not database.rows("SELECT 1 FROM labels WHERE candidate_id = ?", [candidate_id]):
+            raise BadDecision(
+                f"Nobody has labelled candidate {quoted(candidate_id)}; there is nothing to settle.",
+                "error.nothing_to_settle",
+            )
+        database.add("decision", [record])
+
+
+def causes(store: LabelStore) -> dict[str, int]:
+    """Return cause → how many of the standing decisions name it; all causes, in their order."""
+    rows = store.database.rows("SELECT cause, max(id) FROM decisions GROUP BY candidate_id")
+    named = [row["cause"] for row in rows]
+    return {cause: named.count(cause) for cause in CAUSES}

@@ -1,0 +1,1 @@
+"""The label store: what is recorded and what stands."""

@@ -1,0 +1,195 @@
+import json
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from annotations.exchange.cells import guard, unguard
+from annotations.exchange.labels import ExchangeError, export, read_export
+from annotations.store.label_store import Candidate, LabelStore
+
+FILES = ("labels.jsonl", "labels.csv", "labels.parquet", "labels")
+
+
+@pytest.fixture
+def filled(store, make):
+    """Three labelled candidates and one that is not; the second with a tie, the third without scores."""
+    third = make(3, query="=SUM(A1)", passage="'+84 24 là mã vùng\r\n\u2028@a", rank=None, score=None)
+    store.add_candidates([make(1), make(2), third, make(4)])
+    store.label(make(1).id, "Nguyễn Lan", "hard", token="1", note="Ghi chú riêng")
+    store.label(make(2).id, "Nguyễn Lan", "hard", token="2")
+    store.label(make(2).id, "Trần Mai", "false_negative", token="3")
+    store.label(third.id, "Trần Mai", "trivial", token="4")
+    return store
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_every_format_reads_back_as_it_was(filled, tmp_path, name):
+    assert export(filled, tmp_path / name) == 3
+    assert read_export(tmp_path / name) == filled.labelled()
+    assert export(filled, tmp_path / name) == 3  # over what is there
+    assert [path.name for path in tmp_path.iterdir() if "partial" in path.name] == []
+
+
+@pytest.mark.parametrize("name", FILES[:3])
+def test_no_labels_make_an_empty_file(store, tmp_path, name):
+    assert export(store, tmp_path / name) == 0
+    assert read_export(tmp_path / name) == []
+
+
+def test_an_empty_data_set_is_refused_as_it_could_not_be_loaded(store, tmp_path):
+    with pytest.raises(ExchangeError, match="nothing to export yet"):
+        export(store, tmp_path / "labels")
+    assert list(tmp_path.glob("labels*")) == []
+
+
+def test_annotators_and_their_notes_are_not_exported(filled, tmp_path):
+    export(filled, tmp_path / "labels.jsonl")
+    text = (tmp_path / "labels.jsonl").read_text("utf-8")
+    assert not any(word in text for word in ("Lan", "Mai", "Ghi chú"))
+    assert list(json.loads(text.splitlines()[1])) == [
+        *("query", "positive", "negative", "label", "votes", "consensus", "candidate_id", "query_id"),
+        *("positive_id", "passage_id", "task", "source", "split", "miner", "rank", "score", "positive_score"),
+        "annotators",
+    ]
+    second = json.loads(text.splitlines()[1])
+    assert (second["label"], second["consensus"], second["annotators"]) == ("unsure", "majority", 2)
+    assert json.loads(second["votes"]) == {"false_negative": 1, "hard": 1}
+
+
+def test_triples_are_the_hard_ones(filled, tmp_path, make):
+    assert export(filled, tmp_path / "triples.jsonl", triples=True) == 1
+    assert json.loads((tmp_path / "triples.jsonl").read_text("utf-8")) == {
+        "anchor": make(1).query,
+        "positive": make(1).positive,
+        "negative": make(1).passage,
+    }
+    with pytest.raises(ExchangeError, match="has no query"):
+        read_export(tmp_path / "triples.jsonl")
+
+
+def test_triples_train_as_a_data_set(filled, tmp_path):
+    from datasets import load_from_disk
+
+    export(filled, tmp_path / "triples", "dataset", triples=True)
+    assert load_from_disk(str(tmp_path / "triples")).column_names == ["anchor", "positive", "negative"]
+
+
+def test_a_spreadsheet_finds_no_formula(filled, tmp_path):
+    export(filled, tmp_path / "labels.csv")
+    raw = (tmp_path / "labels.csv").read_bytes()
+    assert raw.startswith(b'\xef\xbb\xbf"query",')
+    assert '\n"\'=SUM(A1)",' in raw.decode("utf-8")
+    assert "''+84 24" in raw.decode("utf-8")
+
+
+@given(st.text())
+def test_the_guard_is_taken_back_exactly(text):
+    assert unguard(guard(text)) == text
+    assert not guard(text).lstrip().startswith(("=", "+", "-", "@"))
+
+
+@pytest.mark.parametrize("text", ["=1+1", " =1+1", "\t@x", "\r-2", "'", "''=1", "＝1", "-5 độ"])
+def test_the_guard_knows_the_ways_in(text):
+    assert guard(text) == f"'{text}"
+
+
+HOSTILE = st.text(st.characters(codec=None), min_size=1, max_size=30).filter(
+    lambda text: text.replace("\x00", "").encode("utf-8", "ignore").strip()
+)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.tuples(HOSTILE, HOSTILE, HOSTILE, st.text(max_size=10)), st.booleans())
+def test_hostile_texts_go_all_the_way_round(texts, decomposed):
+    query, positive, passage, source = texts
+    try:
+        candidate = Candidate.create(
+            query=query + ("e\u0302\u0323" if decomposed else ""),
+            positive=positive,
+            passage=passage,
+            source=source,
+        )
+    except ValueError:  # white space only
+        return
+    with tempfile.TemporaryDirectory() as folder, LabelStore(":memory:") as store:
+        store.add_candidates([candidate])
+        store.label(candidate.id, "lan", "hard", token="1")
+        for name in FILES[:3]:
+            export(store, Path(folder, name))
+            (item,) = read_export(Path(folder, name))
+            assert (item.query, item.positive, item.passage, item.source) == (
+                *(candidate.query, candidate.positive, candidate.passage),
+                candidate.source,
+            )
+            assert item == store.labelled()[0]
+
+
+def test_a_failed_export_leaves_the_old_one(filled, tmp_path, monkeypatch):
+    path = tmp_path / "labels.jsonl"
+    path.write_text("cũ")
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        export(filled, path)
+    assert path.read_text() == "cũ"
+    assert list(tmp_path.glob("*partial*")) == list(tmp_path.glob(".*partial*")) == []
+
+
+def test_what_cannot_be_written_is_named(filled, tmp_path):
+    with pytest.raises(ExchangeError, match="'xlsx' is not a format; the formats are jsonl, csv"):
+        export(filled, tmp_path / "labels.xlsx")
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "important.txt").write_text("giữ lại")
+    for format in ("dataset", "csv"):
+        with pytest.raises(ExchangeError, match="something else in it"):
+            export(filled, tmp_path / "notes", format)
+    assert (tmp_path / "notes" / "important.txt").read_text() == "giữ lại"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.jsonl", "{", "cannot be read after row 0"),
+        ("a.jsonl", "[1]\n", "Row 1 of .* is not an object"),
+        ("a.jsonl", '{"query": "a"}\n', "Row 1 of .* has no positive, negative, label"),
+        ("a.csv", "query,label\na,hard\n", "has no positive"),
+        ("a.csv", b"\xff\xfe", "cannot be read"),
+        ("a.parquet", "PAR1", "cannot be read"),
+        ("a.txt", "", "is not an export"),
+    ],
+)
+def test_what_is_no_export_is_named(tmp_path, name, content, message):
+    (tmp_path / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(ExchangeError, match=message):
+        read_export(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"label": "easy"}, "the label 'easy'"),
+        ({"score": "cao"}, "score is not as"),
+        ({"votes": "[]"}, "votes"),
+    ],
+)
+def test_a_row_that_was_tampered_with_is_named(filled, tmp_path, change, message):
+    path = tmp_path / "labels.jsonl"
+    export(filled, path)
+    rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    rows[1] |= change
+    path.write_text("\n".join(json.dumps(row) for row in rows), "utf-8")
+    with pytest.raises(ExchangeError, match=f"Row 2 .*{message}"):
+        read_export(path)
+
+
+def test_a_missing_export_or_a_strange_folder_is_named(tmp_path):
+    with pytest.raises(ExchangeError, match="There is no export"):
+        read_export(tmp_path / "none.csv")
+    with pytest.raises(ExchangeError, match="no data set"):
+        read_export(tmp_path)
