@@ -34,7 +34,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from training import laboratory, report
+    from training.paper import report
+    from training.paper import run as laboratory
 
     if options.experiment == "report":
         return report.write(options)

@@ -16,7 +16,7 @@ from types import FrameType
 if __package__ in (None, ""):  # run as a script, from any directory
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from training.frozen import MIN_ALPHA, MIN_COVERAGE
+from training.retraining.labels import MIN_ALPHA, MIN_COVERAGE
 from vcs_demo.errors import UserError, carried_out
 from vcs_demo.paths import database_path, models_dir
 from vcs_demo.rankers.catalog import CATALOG, OURS
@@ -49,7 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _retrain(options: argparse.Namespace) -> int:
-    from training.fit import retrain
+    from training.retraining.run import retrain
 
     return retrain(options)
 

@@ -34,9 +34,9 @@ class Access:
     """How people are told apart.
 
     Attributes:
-        mode: `single` (this machine only: whoever reaches it owns it), `accounts` (names and passwords:
-            `annotations.people.accounts`), `space` (Hugging Face sign-in), or `read-only` (reachable by others, and no way
-            to know who they are).
+        mode: `single` (this machine only: whoever reaches it owns it), `accounts` (names and passwords, kept by
+            `annotations.people.accounts`), `space` (Hugging Face sign-in), or `read-only` (reachable by others, and
+            no way to know who they are).
         adjudicators: names that may settle disagreements on a Space.
         admins: names that may do everything on a Space.
     """

@@ -2,8 +2,8 @@
 
 import json
 
-from training.laboratory import database_file, open_database
-from training.monitor import TEXTS, Point, said, signs
+from training.paper.run import database_file, open_database
+from training.paper.warning_signs import TEXTS, Point, said, signs
 from vcs_demo.ui.train.experiments import choices, shown
 
 

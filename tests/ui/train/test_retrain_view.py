@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from annotations.quality.agreement import REASONS
-from training.frozen import MIN_ALPHA, MIN_COVERAGE
-from training.gains import SHOWN
 from training.retrain import parser
+from training.retraining.gains import SHOWN
+from training.retraining.labels import MIN_ALPHA, MIN_COVERAGE
 from vcs_demo.errors import UserError
 from vcs_demo.paths import models_dir
 from vcs_demo.ui.train.retrain import Trainer, bases, command

@@ -4,9 +4,9 @@ import json
 
 import gradio as gr
 
-from training.laboratory import database_file, open_database
-from training.monitor import said
-from training.report import CURVES, curves, runs_of, settings, summary
+from training.paper.report import CURVES, curves, runs_of, settings, summary
+from training.paper.run import database_file, open_database
+from training.paper.warning_signs import said
 from vcs_demo.ui.components import Localised
 from vcs_demo.ui.html import render
 from vcs_demo.words import say

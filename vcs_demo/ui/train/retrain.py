@@ -13,7 +13,7 @@ from threading import Lock
 import gradio as gr
 
 from annotations.store.label_store import LabelStore
-from training.frozen import NO_FLOORS
+from training.retraining.labels import NO_FLOORS
 from vcs_demo.benchmark.sources import source_label
 from vcs_demo.errors import UserError, quoted
 from vcs_demo.library import Library

@@ -4,8 +4,8 @@ import json
 
 from annotations.exchange.manifest import freeze
 from annotations.store.label_store import LabelStore
-from training.card import outcome
-from training.frozen import BelowFloor, check_floors
+from training.retraining.card import outcome
+from training.retraining.labels import BelowFloor, check_floors
 from vcs_demo.paths import models_dir
 from vcs_demo.ui.html import render
 from vcs_demo.ui.label.desk import label_name

@@ -13,8 +13,9 @@ import torch
 
 from annotations.exchange.manifest import export_frozen
 from annotations.store.label_store import Candidate, LabelledCandidate, LabelStore
-from training.effects import denominators, effects, main, summary
+from training.effects import main
 from training.losses import ContextSearchLoss, KnownPositives
+from training.retraining.effects import denominators, effects, summary
 from vcs_demo.text import content_hash
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -6,15 +6,15 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from annotations.exchange.manifest import Manifest
-from training.card import comparison, verdict, write_files
-from training.dataset import TrainingSet, training_set
-from training.effects import Effect, effects
-from training.frozen import check_floors, read_labels
-from training.gains import gains
 from training.losses import ContextSearchLoss
-from training.origin import evaluation_source, judged_splits
 from training.retrain import SETTINGS, as_command, checked
-from training.workplace import Workplace, say
+from training.retraining.card import comparison, verdict, write_files
+from training.retraining.dataset import TrainingSet, training_set
+from training.retraining.effects import Effect, effects
+from training.retraining.gains import gains
+from training.retraining.labels import check_floors, read_labels
+from training.retraining.origin import evaluation_source, judged_splits
+from training.retraining.output import Workplace, say
 from vcs_demo.benchmark.sources import source_label
 from vcs_demo.benchmark.tasks import RetrievalTask, load_task
 from vcs_demo.errors import UserError, quoted
@@ -83,7 +83,7 @@ def _run(
     data: TrainingSet,
     task: RetrievalTask,
 ) -> None:
-    from training.trainer import fine_tune
+    from training.retraining.trainer import fine_tune
 
     skip = training_hashes(base) | set(data.query_hashes)
     place.progress(stage="evaluating the base model")
@@ -191,7 +191,7 @@ def trainable(name: str) -> DenseRanker:
 
 def fresh(base: DenseRanker, options: argparse.Namespace) -> "SentenceTransformer":
     """Load the base anew, since the ranker's own copy must not change, and set its length and prompts."""
-    from training.trainer import prompts_of
+    from training.retraining.trainer import prompts_of
 
     model = DenseRanker(base.name, base.path, base.usage).model
     limit = model.max_seq_length or options.max_length

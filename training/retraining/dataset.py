@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from annotations.store.label_store import LabelledCandidate
 from training.losses import KnownPositives
-from training.origin import judged_pairs
+from training.retraining.origin import judged_pairs
 from vcs_demo.benchmark.tasks import RetrievalTask, Task
 from vcs_demo.errors import UserError
 from vcs_demo.text import content_hash, nfc, syllables

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import embedding_bag
 
-from training.base import BOS, EOS, PAD, SIZE, UNKNOWN, Pretrained
-from training.batches import Tokens
+from training.recipe.batches import Tokens
+from training.recipe.e5 import BOS, EOS, PAD, SIZE, UNKNOWN, Pretrained
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer

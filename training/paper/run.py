@@ -17,11 +17,11 @@ import numpy as np
 
 from annotations.mining import mine
 from annotations.store.label_store import LabelledCandidate
-from training.dataset import TrainingSet, training_set
-from training.fit import fresh, trainable
 from training.losses import ContextSearchLoss
-from training.monitor import Point, signs
-from training.workplace import say
+from training.paper.warning_signs import Point, signs
+from training.retraining.dataset import TrainingSet, training_set
+from training.retraining.output import say
+from training.retraining.run import fresh, trainable
 from vcs_demo.background import Progress
 from vcs_demo.benchmark.tasks import MAIN_TASKS, RerankingTask, RetrievalTask, Task, load_task, retrieval_task
 from vcs_demo.errors import UserError, quoted
@@ -283,7 +283,7 @@ def _one(
     validation: Task,
     untrained: dict[str, float],
 ) -> None:
-    from training.trainer import TrainingDiverged, fine_tune
+    from training.retraining.trainer import TrainingDiverged, fine_tune
 
     folder = data_dir() / "experiments" / key
     folder.mkdir(parents=True, exist_ok=True)

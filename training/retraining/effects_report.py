@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from annotations.exchange.cells import guard
-from training.effects import MEASURES, Effect, Pairs, effects, summary
-from training.frozen import FrozenLabels, read_labels
-from training.origin import judged_pairs, judged_splits
-from training.workplace import say
+from training.retraining.effects import MEASURES, Effect, Pairs, effects, summary
+from training.retraining.labels import FrozenLabels, read_labels
+from training.retraining.origin import judged_pairs, judged_splits
+from training.retraining.output import say
 from vcs_demo.errors import UserError, quoted
 from vcs_demo.paths import database_path
 from vcs_demo.rankers.catalog import load_ranker

@@ -63,7 +63,7 @@ def fine_tune(
     )
     from transformers.utils.logging import disable_progress_bar
 
-    from training.sampler import DistinctQueries
+    from training.retraining.sampler import DistinctQueries
 
     class Trainer(SentenceTransformerTrainer):
         def add_model_card_callback(self, default_args_dict: dict[str, Any]) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from training.tokenizer import QUERY
+from training.recipe.tokenizer import QUERY
 from vcs_demo.errors import UserError, quoted
 
 if TYPE_CHECKING:

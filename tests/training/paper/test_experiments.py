@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from training import laboratory
 from training.experiments import main
-from training.laboratory import open_database
-from training.monitor import Point, signs
-from training.report import summary
-from training.trainer import TrainingDiverged
+from training.paper import run as laboratory
+from training.paper.report import summary
+from training.paper.run import open_database
+from training.paper.warning_signs import Point, signs
+from training.retraining.trainer import TrainingDiverged
 
 SMALL = ["--seeds", "0", "--epochs", "1", "--limit", "24", "--evaluate-limit", "12", "--batch-size", "8"]
 
@@ -115,7 +115,7 @@ def test_a_run_that_diverges_is_a_result(tiny_model_dir, rows, monkeypatch, tmp_
     def diverge(*_):
         raise TrainingDiverged(3)
 
-    monkeypatch.setattr("training.trainer.fine_tune", diverge)
+    monkeypatch.setattr("training.retraining.trainer.fine_tune", diverge)
     assert main(command("baseline", tiny_model_dir)) == 0
     assert [run["state"] for run in rows("select state from runs where seed >= 0")] == ["diverged"]
     assert main(["report", "--html", str(tmp_path / "r.html")]) == 0

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import kl_div, log_softmax, normalize, softmax
 
-from training.batches import Batch, Tokens
-from training.towers import ContextEncoder, mean
+from training.recipe.batches import Batch, Tokens
+from training.recipe.encoders import ContextEncoder, mean
 from vcs_demo.errors import UserError
 
 

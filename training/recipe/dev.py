@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from training.batches import tokenised
-from training.tokenizer import QUERY
-from training.towers import MAX_TOKENS, ContextEncoder, StaticTable
+from training.recipe.batches import tokenised
+from training.recipe.encoders import MAX_TOKENS, ContextEncoder, StaticTable
+from training.recipe.tokenizer import QUERY
 from vcs_demo.background import Progress
 from vcs_demo.benchmark.tasks import load_task
 from vcs_demo.measuring.evaluate import evaluate

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from training.effects import Effect, query_means
+from training.retraining.effects import Effect, query_means
 from vcs_demo.measuring.metrics import bootstrap_interval, paired_difference
 
 NAMES = {"margin": "margin s⁺ − s", "similarity": "similarity s", "with_label": "loss term"}

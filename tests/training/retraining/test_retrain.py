@@ -262,8 +262,8 @@ def test_labels_under_a_floor_are_refused_before_anything_is_loaded(labels, tmp_
     def no_loading(*_):
         raise AssertionError("something was loaded")
 
-    monkeypatch.setattr("training.fit.load_task", no_loading)
-    monkeypatch.setattr("training.fit.load_ranker", no_loading)
+    monkeypatch.setattr("training.retraining.run.load_task", no_loading)
+    monkeypatch.setattr("training.retraining.run.load_ranker", no_loading)
     assert main(arguments(labels, "minilm", tmp_path / "m")) == 1
     assert "Krippendorff's α is -0." in (said := capsys.readouterr().err) and "--min-alpha" in said
     low = ("--min-alpha", "-1", "--min-coverage", "1")

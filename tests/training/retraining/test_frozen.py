@@ -4,7 +4,7 @@ import pytest
 
 from annotations.exchange.manifest import Manifest
 from annotations.quality.agreement_report import Estimate
-from training.frozen import BelowFloor, check_floors
+from training.retraining.labels import BelowFloor, check_floors
 
 
 def manifest(labelled=20, candidates=100, alpha=None):

@@ -2,8 +2,8 @@ import pytest
 
 from annotations.exchange.labels import export
 from annotations.store.label_store import Candidate, LabelledCandidate, LabelStore
-from training.dataset import DatasetError, HeldOut, training_set
-from training.frozen import NoLabels, read_labels
+from training.retraining.dataset import DatasetError, HeldOut, training_set
+from training.retraining.labels import NoLabels, read_labels
 from vcs_demo.benchmark.tasks import retrieval_task
 from vcs_demo.text import content_hash
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from training.corpus import Pair
+from training.recipe.corpus import Pair
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from training.laboratory import WATCHED, open_database
-from training.monitor import said
-from training.workplace import say
+from training.paper.run import WATCHED, open_database
+from training.paper.warning_signs import said
+from training.retraining.output import say
 from vcs_demo.benchmark.paper_figures import CAVEAT, REPORTED, SOURCE
 from vcs_demo.errors import UserError
 from vcs_demo.measuring.metrics import bootstrap_interval, paired_difference

@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from training.batches import Batches, Tokens
-from training.distillation import Distillation
 from training.losses import ContextSearchLoss
-from training.towers import ContextEncoder, StaticTable
-from training.workplace import say
+from training.recipe.batches import Batches, Tokens
+from training.recipe.distillation import Distillation
+from training.recipe.encoders import ContextEncoder, StaticTable
+from training.retraining.output import say
 from vcs_demo.errors import UserError
 
 Tower = StaticTable | ContextEncoder
@@ -22,7 +22,7 @@ Tower = StaticTable | ContextEncoder
 
 @dataclass(frozen=True)
 class Settings:
-    """How long and how fast; see `python training/build.py encoder --help`."""
+    """How long and how fast; see `python -m training.recipe encoder --help`."""
 
     steps: int
     rate: float

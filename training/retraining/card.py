@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from training.gains import CAVEAT, NAMES
+from training.retraining.gains import CAVEAT, NAMES
 from vcs_demo.measuring.metrics import paired_difference
 from vcs_demo.measuring.run_store import Run
 

@@ -10,15 +10,18 @@ import pytest
 import torch
 from tokenizers import Tokenizer
 
-from training import base, build, corpus, watching
-from training.base import Pretrained
-from training.batches import Batch, Batches, Kind, rarity
-from training.corpus import Pair
-from training.distillation import Distillation, chosen_layers
 from training.losses import ContextSearchLoss
-from training.pretrain import Judged, Settings, train
-from training.tokenizer import QUERY, UNKNOWN, compounds, wordpiece
-from training.towers import ContextEncoder, StaticTable, mean
+from training.recipe import __main__ as build
+from training.recipe import corpus
+from training.recipe import dev as watching
+from training.recipe import e5 as base
+from training.recipe.batches import Batch, Batches, Kind, rarity
+from training.recipe.corpus import Pair
+from training.recipe.distillation import Distillation, chosen_layers
+from training.recipe.e5 import Pretrained
+from training.recipe.encoders import ContextEncoder, StaticTable, mean
+from training.recipe.loop import Judged, Settings, train
+from training.recipe.tokenizer import QUERY, UNKNOWN, compounds, wordpiece
 from vcs_demo.benchmark.tasks import load_task
 from vcs_demo.errors import UserError
 from vcs_demo.measuring.evaluate import evaluate, training_hashes

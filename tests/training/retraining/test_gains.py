@@ -3,8 +3,8 @@
 import pytest
 
 from annotations.store.label_store import Candidate, LabelledCandidate
-from training.effects import Effect
-from training.gains import gains
+from training.retraining.effects import Effect
+from training.retraining.gains import gains
 
 
 def effect(query, label, positive_similarity, similarity, term):
