@@ -33,6 +33,7 @@ def tidy(text: str) -> str:
     return _SPACE_AFTER.sub(r"\1", _SPACE_BEFORE.sub(r"\1", " ".join(text.split())))
 
 
-def cell(text: str, longest: int = 200) -> str:
-    """Return a text as one cell of a Markdown table: no line ends, no control characters, no bars."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:longest].replace("|", "¦")
+def cell(text: str, longest: int | None = 200) -> str:
+    """Return a text as one cell of a Markdown table: no line ends, no control characters, no bars; cut with `…`."""
+    line = " ".join("".join(c if c.isprintable() else " " for c in text).split()).replace("|", "¦")
+    return line if longest is None or len(line) <= longest else line[: longest - 1] + "…"

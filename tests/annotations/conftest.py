@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from factories import candidate
 
 from annotations.store.label_store import Candidate, LabelStore
 
@@ -20,23 +21,6 @@ def store() -> Iterator[LabelStore]:
 @pytest.fixture
 def make() -> Callable[..., Candidate]:
     """Return a maker of candidates: `make(query_number, passage_number)`."""
-
-    def candidate(query: int = 1, passage: int = 1, /, **changes: object) -> Candidate:
-        fields = {
-            "query": f"Trẻ {query} tuổi sốt cao thì nên làm gì?",
-            "positive": f"Trẻ {query} tuổi sốt trên 38,5 độ cần được hạ sốt và uống đủ nước.",
-            "passage": f"Người lớn bị cúm nên nghỉ ngơi {passage} ngày.",
-            "query_id": f"q{query}",
-            "task": "vimedretrieve",
-            "source": "mini",
-            "split": "train",
-            "miner": "bm25",
-            "rank": passage,
-            "score": 7.5 - passage / 3,
-            "positive_score": 9.25,
-        }
-        return Candidate.create(**fields | changes)
-
     return candidate
 
 

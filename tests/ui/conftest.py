@@ -3,8 +3,8 @@
 import shutil
 
 import pytest
+from factories import candidate
 
-from annotations.candidates import Candidate
 from annotations.store.label_store import LabelStore
 from vcs_demo.library import Library
 from vcs_demo.paths import models_dir
@@ -30,25 +30,15 @@ def tiny(tiny_model_dir, own_data_dir):
     return "tiny"
 
 
-def candidate(number, **changes):
-    fields = {
-        "query": f"Trẻ {number} tuổi sốt cao thì nên làm gì?",
-        "positive": f"Trẻ {number} tuổi sốt trên 38,5 độ cần được hạ sốt và uống đủ nước.",
-        "passage": "Người lớn bị cúm nên nghỉ ngơi vài ngày.",
-        "task": "vimedretrieve",
-        "source": "mini",
-        "split": "train",
-        "miner": "secret-miner",
-        "rank": 6173,
-        "score": 7.5318,
-        "positive_score": 9.2571,
-    }
-    return Candidate.create(**fields | changes)
+def secret(number, **changes):
+    """Return a candidate whose miner, rank and scores are easy to find on a page that must not show them."""
+    hidden = {"miner": "secret-miner", "rank": 6173, "score": 7.5318, "positive_score": 9.2571}
+    return candidate(number, **{"passage": "Người lớn bị cúm nên nghỉ ngơi vài ngày."} | hidden | changes)
 
 
 @pytest.fixture
 def make():
-    return candidate
+    return secret
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from annotations.store.label_store import LABELS
 
+from annotations.store.label_store import LABELS
 from vcs_demo.ui.components import Localised, preferred
 from vcs_demo.words import guideline, say, words
 

@@ -11,10 +11,10 @@ import numpy as np
 
 from training.paper.run import WATCHED, open_database
 from training.paper.warning_signs import said
-from training.retraining.output import say
 from vcs_demo.benchmark.paper_figures import CAVEAT, REPORTED, SOURCE
 from vcs_demo.errors import UserError
 from vcs_demo.measuring.metrics import bootstrap_interval, paired_difference
+from vcs_demo.terminal import say
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

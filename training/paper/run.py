@@ -10,7 +10,6 @@ from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
 from shutil import rmtree
-from threading import Lock
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,17 +19,15 @@ from annotations.store.label_store import LabelledCandidate
 from training.losses import ContextSearchLoss
 from training.paper.warning_signs import Point, signs
 from training.retraining.dataset import TrainingSet, training_set
-from training.retraining.output import say
 from training.retraining.run import fresh, trainable
-from vcs_demo.background import Progress
 from vcs_demo.benchmark.tasks import MAIN_TASKS, RerankingTask, RetrievalTask, Task, load_task, retrieval_task
 from vcs_demo.errors import UserError, quoted
 from vcs_demo.measuring.evaluate import evaluate
 from vcs_demo.measuring.metrics import bootstrap_interval
 from vcs_demo.paths import data_dir
-from vcs_demo.rankers.base import PassageIndex
 from vcs_demo.rankers.catalog import load_ranker
-from vcs_demo.rankers.dense import DenseRanker, Usage
+from vcs_demo.rankers.dense import DenseRanker
+from vcs_demo.terminal import say
 from vcs_demo.text import nfc
 
 if TYPE_CHECKING:
@@ -289,7 +286,7 @@ def _one(
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "curve.jsonl"
     model = _model(base, options, arm)
-    ranker = LoadedRanker(arm.name, model, base.path)
+    ranker = DenseRanker.of(arm.name, model, base)
     loss = ContextSearchLoss(
         model, weight=arm.weight, temperature=arm.temperature, directions=arm.directions,
         negatives=arm.negatives, known=data.known(),
@@ -434,26 +431,3 @@ def read_curve(path: Path) -> list[Point]:
         state = json.loads(line)
         found.setdefault(state["step"], {}).update(state)
     return [Point(**state) for _, state in sorted(found.items())]
-
-
-class LoadedRanker(DenseRanker):
-    """A model in memory, in training perhaps; nothing of it is kept on disk."""
-
-    fingerprint = ""
-
-    def __init__(self, name: str, model: "SentenceTransformer", base: Path) -> None:
-        # The base's folder: what it was trained on stays left out.
-        self.name, self.path, self.usage, self._loading = name, base, Usage(), Lock()
-        self.__dict__["_model"] = model
-
-    def index(self, passages: Sequence[str], progress: Progress | None = None) -> PassageIndex:
-        """Encode the passages."""
-        return _LoadedIndex(self, self.encode(passages, progress=progress))
-
-
-class _LoadedIndex(PassageIndex):
-    def __init__(self, ranker: LoadedRanker, vectors: np.ndarray) -> None:
-        self._ranker, self._vectors = ranker, vectors
-
-    def score(self, queries: Sequence[str]) -> np.ndarray:
-        return np.round(self._ranker.encode(queries, query=True) @ self._vectors.T, 6)

@@ -28,8 +28,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from training.retraining.output import say
 from vcs_demo.errors import UserError, carried_out, quoted
+from vcs_demo.terminal import say
 from vcs_demo.text import content_hash
 
 if TYPE_CHECKING:

@@ -14,6 +14,7 @@ from vcs_demo.benchmark.tasks import load_task
 from vcs_demo.measuring.evaluate import evaluate
 from vcs_demo.measuring.metrics import bootstrap_interval
 from vcs_demo.rankers.base import PassageIndex, Ranker
+from vcs_demo.rankers.vectors import VectorIndex
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -49,15 +50,9 @@ class TowerRanker(Ranker):
 
     def index(self, passages: Sequence[str], progress: Progress | None = None) -> PassageIndex:
         """Encode the passages."""
-        return _Index(self, self.vectors(passages))
-
-
-class _Index(PassageIndex):
-    def __init__(self, ranker: TowerRanker, vectors: np.ndarray) -> None:
-        self._ranker, self._vectors = ranker, vectors
-
-    def score(self, queries: Sequence[str]) -> np.ndarray:
-        return self._ranker.vectors([f"{QUERY} {query}" for query in queries]) @ self._vectors.T
+        return VectorIndex(
+            lambda queries: self.vectors([f"{QUERY} {query}" for query in queries]), self.vectors(passages)
+        )
 
 
 def dev_values(

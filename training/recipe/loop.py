@@ -14,8 +14,8 @@ from training.losses import ContextSearchLoss
 from training.recipe.batches import Batches, Tokens
 from training.recipe.distillation import Distillation
 from training.recipe.encoders import ContextEncoder, StaticTable
-from training.retraining.output import say
 from vcs_demo.errors import UserError
+from vcs_demo.terminal import say
 
 Tower = StaticTable | ContextEncoder
 

@@ -11,11 +11,11 @@ from annotations.exchange.cells import guard
 from training.retraining.effects import MEASURES, Effect, Pairs, effects, summary
 from training.retraining.labels import FrozenLabels, read_labels
 from training.retraining.origin import judged_pairs, judged_splits
-from training.retraining.output import say
 from vcs_demo.errors import UserError, quoted
 from vcs_demo.paths import database_path
 from vcs_demo.rankers.catalog import load_ranker
 from vcs_demo.rankers.dense import DenseRanker
+from vcs_demo.terminal import say
 from vcs_demo.text import cell, content_hash
 
 HEADS = ("s⁺", "s", "without", "as a negative", "with the label", "difference")

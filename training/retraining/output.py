@@ -4,12 +4,12 @@ import fcntl
 import json
 import os
 import shutil
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 from vcs_demo.errors import UserError
+from vcs_demo.terminal import say
 
 
 class Workplace:
@@ -82,9 +82,3 @@ def _write(path: Path, value: dict[str, Any]) -> None:
     temporary = path.with_suffix(".tmp")
     temporary.write_text(json.dumps(value, ensure_ascii=False), "utf-8")
     os.replace(temporary, path)
-
-
-def say(text: str) -> None:
-    """Tell whoever watches, on standard error, at once."""
-    sys.stderr.write(text + "\n")
-    sys.stderr.flush()

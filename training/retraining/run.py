@@ -14,7 +14,7 @@ from training.retraining.effects import Effect, effects
 from training.retraining.gains import gains
 from training.retraining.labels import check_floors, read_labels
 from training.retraining.origin import evaluation_source, judged_splits
-from training.retraining.output import Workplace, say
+from training.retraining.output import Workplace
 from vcs_demo.benchmark.sources import source_label
 from vcs_demo.benchmark.tasks import RetrievalTask, load_task
 from vcs_demo.errors import UserError, quoted
@@ -23,6 +23,7 @@ from vcs_demo.measuring.leaderboard import main_measure
 from vcs_demo.paths import models_dir
 from vcs_demo.rankers.catalog import load_ranker
 from vcs_demo.rankers.dense import DenseRanker
+from vcs_demo.terminal import say
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer

@@ -16,7 +16,7 @@ from vcs_demo.background import Progress
 from vcs_demo.errors import quoted
 from vcs_demo.imports import TRANSFORMERS
 from vcs_demo.rankers.base import PassageIndex, Ranker, RankerError
-from vcs_demo.rankers.vectors import kept_vectors
+from vcs_demo.rankers.vectors import VectorIndex, kept_vectors
 from vcs_demo.text import nfc
 
 if TYPE_CHECKING:
@@ -117,6 +117,19 @@ class DenseRanker(ModelRanker):
 
     model: "SentenceTransformer"
 
+    @classmethod
+    def of(cls, name: str, model: "SentenceTransformer", base: "DenseRanker") -> "DenseRanker":
+        """Return a ranker for a model in memory, such as one in training; none of its vectors are kept on disk.
+
+        Args:
+            name: what to call it.
+            model: the model.
+            base: the ranker it was made from: what that was trained on stays left out of evaluations.
+        """
+        ranker = cls(name, base.path)
+        ranker.__dict__ |= {"_model": model, "fingerprint": ""}
+        return ranker
+
     @cached_property
     def bm25_weight(self) -> float | None:
         """Return the weight that BM25 has in a fusion with this model, chosen on held-out data; None: not chosen.
@@ -153,8 +166,14 @@ class DenseRanker(ModelRanker):
         return model
 
     def index(self, passages: Sequence[str], progress: Progress | None = None) -> PassageIndex:
-        """Encode the passages, equal texts once."""
-        return _DenseIndex(self, passages, progress)
+        """Encode the passages, equal texts once; their vectors are kept on disk for models in a folder."""
+        if len(passages) < KEPT_FROM or not self.fingerprint:
+            vectors = self.encode(passages, progress=progress)
+        else:
+            vectors = kept_vectors(
+                self.fingerprint, passages, lambda texts: self.encode(texts, progress=progress)
+            )
+        return VectorIndex(lambda queries: self.encode(queries, query=True), vectors)
 
     def encode(
         self, texts: Sequence[str], *, query: bool = False, progress: Progress | None = None, batch: int = 32
@@ -193,18 +212,3 @@ def _encoder(path: Path, pooling: str) -> list:
     safe = {"local_files_only": True, "trust_remote_code": False}
     transformer = Transformer(str(path), model_kwargs=safe, config_kwargs=safe, processor_kwargs=safe)
     return [transformer, Pooling(transformer.get_embedding_dimension(), pooling_mode=pooling)]
-
-
-class _DenseIndex(PassageIndex):
-    def __init__(self, ranker: DenseRanker, passages: Sequence[str], progress: Progress | None) -> None:
-        self._ranker = ranker
-        if len(passages) < KEPT_FROM:
-            self._vectors = ranker.encode(passages, progress=progress)
-        else:
-            self._vectors = kept_vectors(
-                ranker.fingerprint, passages, lambda texts: ranker.encode(texts, progress=progress)
-            )
-
-    def score(self, queries: Sequence[str]) -> np.ndarray:
-        # Rounded, so that vectors that differ by the noise of a batch (1e-7) count as the tie that they are.
-        return np.round(self._ranker.encode(queries, query=True) @ self._vectors.T, 6)

@@ -109,7 +109,7 @@ def script(monkeypatch):
 
     def prepare(lines):
         monkeypatch.setattr(
-            "vcs_demo.ui.train.subprocess.Popen",
+            "vcs_demo.ui.train.retrain.subprocess.Popen",
             lambda words, **settings: start([sys.executable, "-c", lines], **settings),
         )
         monkeypatch.setattr("vcs_demo.ui.train.retrain.STAGES", 0.02)

@@ -1,0 +1,145 @@
+"""What the commands share: click's settings and types, one-line errors, progress on a terminal."""
+
+import math
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import Field, fields
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import click
+
+from vcs_demo.background import Progress
+from vcs_demo.errors import UserError
+from vcs_demo.settings import Settings
+
+SETTINGS = {"help_option_names": ["-h", "--help"], "show_default": True, "max_content_width": 100}
+FILE = click.Path(dir_okay=False, path_type=Path)  # to write
+INPUT = click.Path(path_type=Path)  # to read; the reader says what is wrong with it
+
+
+class Finite(click.FloatRange):
+    """A number in a range that is neither infinite nor NaN."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the number; fails with one line."""
+        number = click.FLOAT.convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is not a finite number.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+class SpreadCommand(click.Command):
+    """A command whose options with `multiple` also take several values after one name: `--seeds 0 1 2`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Repeat the option's name before each further value."""
+        several = {
+            name
+            for option in self.params
+            if isinstance(option, click.Option) and option.multiple
+            for name in option.opts
+        }
+        spread: list[str] = []
+        current = ""
+        for word in args:
+            if word.startswith("--"):
+                current = word if word in several else ""
+                fresh = True
+            elif current:
+                if not fresh:
+                    spread.append(current)
+                fresh = False
+            spread.append(word)
+        return super().parse_args(ctx, spread)
+
+
+def run(command: click.Command, arguments: Sequence[str] | None, interrupted: str = "stopped") -> int:
+    """Run a click command; return its exit code after at most one clear line on standard error.
+
+    0: done (or what the command returned); 1: a UserError or a file that cannot be used; 2: options that do not fit;
+    130: stopped by Ctrl-C.
+
+    Args:
+        command: made by click.
+        arguments: without the program's name; None: those of the process.
+        interrupted: what to say when it was stopped.
+    """
+    try:
+        result = command.main(
+            None if arguments is None else list(arguments),
+            prog_name=command.name if " " in (command.name or "") else None,
+            standalone_mode=False,
+        )
+        return result if isinstance(result, int) else 0
+    except click.exceptions.NoArgsIsHelpError as error:
+        sys.stderr.write(error.format_message() + "\n")
+        return 2
+    except click.UsageError as error:
+        hint = f" (see {error.ctx.command_path} --help)" if error.ctx else ""
+        sys.stderr.write(f"error: {error.format_message().rstrip('.')}{hint}\n")
+        return 2
+    except click.ClickException as error:
+        sys.stderr.write(f"error: {error.format_message()}\n")
+        return 1
+    except UserError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 1
+    except OSError as error:
+        sys.stderr.write(f"error: {error.filename or 'a file'}: {error.strerror or error}\n")
+        return 1
+    except (KeyboardInterrupt, click.Abort):
+        sys.stderr.write(f"\n{interrupted}\n")
+        return 130
+
+
+def say(text: str) -> None:
+    """Tell whoever watches, on standard error, at once."""
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()
+
+
+def bar(label: str) -> Progress | None:
+    """Return a progress function that redraws one line of a terminal; None where nobody watches."""
+    if not sys.stderr.isatty():
+        return None
+
+    def progress(done: int, total: int) -> None:
+        sys.stderr.write(f"\r{label}: {done}/{total}" + ("\r\033[K" if done >= total else ""))
+
+    return progress
+
+
+def options_of(settings: type[Settings], *without: str) -> Callable:
+    """Return a decorator that adds a click option for each field of a settings class, in their order.
+
+    Args:
+        settings: a subclass of `Settings`; fields made by `setting` become options of the same name.
+        without: names of fields that get no option.
+    """
+
+    def decorate(function: Callable) -> Callable:
+        types = get_type_hints(settings)
+        for item in reversed(fields(settings)):
+            if "about" in item.metadata and item.name not in without:
+                function = _option(item, types[item.name])(function)
+        return function
+
+    return decorate
+
+
+def _option(item: Field, kind: Any) -> Callable:
+    facts = item.metadata
+    name = "--" + item.name.replace("_", "-")
+    if kind is bool:
+        return click.option(name, is_flag=True, help=facts["about"], default=item.default, show_default=False)
+    base = next(t for t in (int, float, Path, str) if t.__name__ in str(kind))
+    given: Any = click.Choice(facts["choices"]) if facts["choices"] else INPUT if base is Path else base
+    if base in (int, float) and any(facts[end] is not None for end in ("low", "high", "above")):
+        ends = {"min": facts["above"] if facts["low"] is None else facts["low"], "max": facts["high"]}
+        given = click.IntRange(**ends) if base is int else Finite(min_open=facts["above"] is not None, **ends)
+    more = {"multiple": True} if facts["several"] else {}
+    default = list(item.default) if facts["several"] and item.default is not None else item.default
+    return click.option(
+        name, type=given, default=default, help=facts["about"], metavar=facts["metavar"], **more
+    )
