@@ -18,7 +18,7 @@ from training.losses import ContextSearchLoss, KnownPositives
 from training.retraining.effects import denominators, effects, summary
 from vcs_demo.text import content_hash
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 class Fixed:

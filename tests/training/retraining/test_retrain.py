@@ -18,7 +18,7 @@ from vcs_demo.rankers.catalog import load_ranker, retrained
 from vcs_demo.rankers.dense import DenseRanker
 from vcs_demo.text import content_hash
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture
