@@ -1,20 +1,11 @@
 """The app as a process of its own on a free port, and a headless Chromium to look at it."""
 
-import os
-import signal
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from running import running_app
 
-ROOT = Path(__file__).parents[2]
-START = 60  # seconds that the app may take to answer on a busy machine
 TABS = {
     "en": ["Search", "Rerank", "Leaderboard", "Label", "Adjudicate", "Audit", "Train"],
     "vi": ["Tìm kiếm", "Xếp hạng lại", "Bảng xếp hạng", "Gán nhãn", "Phân xử", "Kiểm tra", "Huấn luyện"],
@@ -38,44 +29,8 @@ def pytest_collection_modifyitems(items):
 def app(tmp_path_factory):
     """Start `python app.py` on the miniature with a new data directory; end it at the end."""
     data = tmp_path_factory.mktemp("app") / "data"
-    log = data.with_name("app.log")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    words = [sys.executable, str(ROOT / "app.py"), "--port", str(port), "--data-dir", str(data)]
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("SPACE_", "VCS_", "GRADIO_"))
-    }
-    with log.open("w") as output:
-        process = subprocess.Popen(
-            words,
-            env=kept | {"HF_HUB_OFFLINE": "1"},
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    url = f"http://127.0.0.1:{port}/"
-    try:
-        end = time.monotonic() + START
-        while not _answers(url):
-            if process.poll() is not None or time.monotonic() > end:
-                pytest.fail(
-                    f"app.py does not answer at {url}; it said: {log.read_text()[-2000:]}", pytrace=False
-                )
-            time.sleep(0.1)
+    with running_app(data) as url:
         yield App(url, data)
-    finally:
-        with suppress(ProcessLookupError):  # and a training that it may have started
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-
-def _answers(url):
-    with suppress(OSError), urllib.request.urlopen(url, timeout=5):
-        return True
-    return False
 
 
 @pytest.fixture(scope="session")
