@@ -14,6 +14,7 @@ from annotations.exchange.cells import guard, unguard
 from annotations.exchange.triples import ImportReport, RowProblem, import_triples
 from annotations.store.label_store import LabelStore
 from vcs_demo.errors import UserError, quoted
+from vcs_demo.files import json_line
 from vcs_demo.imports import TRANSFORMERS
 
 if TYPE_CHECKING:
@@ -53,7 +54,6 @@ COLUMNS = {
 }
 TRIPLE_COLUMNS = {"anchor": TEXT, "positive": TEXT, "negative": TEXT}
 _PYTHON = {TEXT: str, INTEGER: int | None, REAL: float | int | None}
-_ONE_LINE = {ord(c): f"\\u{ord(c):04x}" for c in "\x85\u2028\u2029"}  # line ends to some readers of JSONL
 _OWN_NAME = {"negative": "passage", "candidate_id": "id"}  # column → field, where they differ
 
 
@@ -98,11 +98,6 @@ def rows_of(labelled: Iterable[LabelledCandidate], *, triples: bool = False) -> 
         return [_row(item) for item in labelled]
     hard = (item for item in labelled if item.label == "hard")
     return [{"anchor": item.query, "positive": item.positive, "negative": item.passage} for item in hard]
-
-
-def json_line(row: dict[str, Any]) -> str:
-    """Return a row as a line of JSONL, its line end included."""
-    return json.dumps(row, ensure_ascii=False).translate(_ONE_LINE) + "\n"
 
 
 def read_export(path: Path | str) -> list[LabelledCandidate]:

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from annotations.candidates import LABELS, LabelledCandidate
-from annotations.exchange.labels import export, json_line, rows_of
+from annotations.exchange.labels import export, read_export, rows_of
 from annotations.quality.agreement import agreement, label_rows
 from annotations.quality.agreement_report import REASONS, Estimate
 from annotations.store.label_store import LabelStore
 from vcs_demo.errors import UserError, quoted
+from vcs_demo.files import json_line
 
 CONSENSUS = "an adjudicator's decision, else the majority of each candidate's labels; a tie is unsure"
 
@@ -85,6 +86,38 @@ class Manifest:
             f"{known}; sha256 {self.sha256}; {self.labelled:,} of {of} candidates labelled{share}: {counts}"
             f"{people}; {alpha_words(self.alpha)}; consensus: {CONSENSUS}."
         )
+
+
+@dataclass(frozen=True)
+class FrozenLabels:
+    """Labelled candidates and their manifest."""
+
+    labelled: list[LabelledCandidate]
+    manifest: Manifest
+
+
+def read_labels(path: Path | str) -> FrozenLabels:
+    """Read labelled candidates from a label database or from an export, told apart by their content.
+
+    The manifest of a database is made on the spot; an export is checked against the manifest beside it, if any.
+
+    Raises:
+        UserError: nothing there, neither a label database nor an export, or an export that its manifest does not fit.
+    """
+    path = Path(path).expanduser()
+    if not path.exists():
+        raise UserError(
+            f"There are no labels at {quoted(path)}; give a label database (labels.db) or an export of "
+            "`python -m annotations export`."
+        )
+    if path.is_file():
+        with path.open("rb") as file:
+            is_database = file.read(16) == b"SQLite format 3\x00"
+        if is_database:
+            with LabelStore(path, read_only=True) as store:
+                return FrozenLabels(*freeze(store))
+    labelled = read_export(path)
+    return FrozenLabels(labelled, manifest_of(path, labelled))
 
 
 def alpha_words(alpha: Estimate) -> str:

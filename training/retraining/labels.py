@@ -1,57 +1,24 @@
-"""Labels as a training takes them: read, checked against their manifest, and refused under a floor."""
+"""The floors under which labels are not trained on; `read_labels` reads them."""
 
-from dataclasses import dataclass
-from pathlib import Path
+from annotations.exchange.manifest import FrozenLabels, Manifest, read_labels
+from vcs_demo.errors import UserError
 
-from annotations.exchange.labels import read_export
-from annotations.exchange.manifest import Manifest, freeze, manifest_of
-from annotations.store.label_store import LabelledCandidate, LabelStore
-from vcs_demo.errors import UserError, quoted
+__all__ = [
+    "MIN_ALPHA",
+    "MIN_COVERAGE",
+    "NO_FLOORS",
+    "BelowFloor",
+    "FrozenLabels",
+    "check_floors",
+    "read_labels",
+]
 
 MIN_COVERAGE, MIN_ALPHA = 0.1, 0.4
 NO_FLOORS = ("--min-coverage", "0", "--min-alpha", "-1")
 
 
-class NoLabels(UserError, ValueError):
-    """There is nothing where the labels should be."""
-
-
 class BelowFloor(UserError, ValueError):
     """Labels of which too few candidates have one, or on which people agree too little."""
-
-
-@dataclass(frozen=True)
-class FrozenLabels:
-    """Labelled candidates and what is known about them."""
-
-    labelled: list[LabelledCandidate]
-    manifest: Manifest
-
-
-def read_labels(path: Path | str) -> FrozenLabels:
-    """Read labelled candidates from a label database or from an export, told apart by their content.
-
-    A database is frozen on the spot; an export is held against the manifest beside it, if there is one.
-
-    Raises:
-        NoLabels: nothing there.
-        ManifestError: the export is not what its manifest says.
-        UserError: neither a label database nor an export.
-    """
-    path = Path(path).expanduser()
-    if not path.exists():
-        raise NoLabels(
-            f"There are no labels at {quoted(path)}; give a label database (labels.db) or an export of "
-            "`python -m annotations export`."
-        )
-    if path.is_file():
-        with path.open("rb") as file:
-            is_database = file.read(16) == b"SQLite format 3\x00"
-        if is_database:
-            with LabelStore(path, read_only=True) as store:
-                return FrozenLabels(*freeze(store))
-    labelled = read_export(path)
-    return FrozenLabels(labelled, manifest_of(path, labelled))
 
 
 def check_floors(

@@ -3,7 +3,7 @@ import pytest
 from annotations.exchange.labels import export
 from annotations.store.label_store import Candidate, LabelledCandidate, LabelStore
 from training.retraining.dataset import DatasetError, HeldOut, training_set
-from training.retraining.labels import NoLabels, read_labels
+from training.retraining.labels import read_labels
 from vcs_demo.benchmark.tasks import retrieval_task
 from vcs_demo.text import content_hash
 
@@ -158,7 +158,7 @@ def test_labels_are_read_from_a_database_and_from_every_export(tmp_path):
 def test_what_cannot_be_read_is_one_sentence(tmp_path):
     from vcs_demo.errors import UserError
 
-    with pytest.raises(NoLabels, match="There are no labels at"):
+    with pytest.raises(UserError, match="There are no labels at"):
         read_labels(tmp_path / "none.db")
     (tmp_path / "notes.txt").write_text("không phải nhãn", "utf-8")
     with pytest.raises(UserError) as caught:
