@@ -18,8 +18,8 @@ from annotations.mining import mine
 from annotations.store.label_store import LabelledCandidate
 from training.losses import ContextSearchLoss
 from training.paper.warning_signs import Point, signs
+from training.retraining.base import fresh, trainable
 from training.retraining.dataset import TrainingSet, training_set
-from training.retraining.run import fresh, trainable
 from vcs_demo.benchmark.tasks import MAIN_TASKS, RerankingTask, RetrievalTask, Task, load_task, retrieval_task
 from vcs_demo.errors import UserError, quoted
 from vcs_demo.measuring.evaluate import evaluate
@@ -377,7 +377,7 @@ def _model(base: DenseRanker, options: argparse.Namespace, arm: Arm) -> "Sentenc
         base.model[0], "auto_model"
     ):  # a table has no vocabulary that grows; it keeps its own prompt
         prompt = None if arm.prompt else ""
-    model = fresh(base, argparse.Namespace(max_length=options.max_length, query_prompt=prompt))
+    model = fresh(base, max_length=options.max_length, query_prompt=prompt)
     if arm.pooling != "mean":
         place = _poolings(base)[0]
         model[place] = type(model[place])(model[place].embedding_dimension, pooling_mode=arm.pooling)

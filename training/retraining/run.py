@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from annotations.exchange.manifest import Manifest
 from training.losses import ContextSearchLoss
 from training.retrain import SETTINGS, as_command, checked
+from training.retraining.base import fresh, trainable
 from training.retraining.card import comparison, verdict, write_files
 from training.retraining.dataset import TrainingSet, training_set
 from training.retraining.effects import Effect, effects
@@ -21,7 +22,6 @@ from vcs_demo.errors import UserError, quoted
 from vcs_demo.measuring.evaluate import evaluate, training_hashes
 from vcs_demo.measuring.leaderboard import main_measure
 from vcs_demo.paths import models_dir
-from vcs_demo.rankers.catalog import load_ranker
 from vcs_demo.rankers.dense import DenseRanker
 from vcs_demo.terminal import say
 
@@ -90,7 +90,7 @@ def _run(
     place.progress(stage="evaluating the base model")
     before = evaluate(task, base, skip_hashes=skip)
     effects_before = _effects(base, options, data)
-    model = fresh(base, options)
+    model = fresh(base, max_length=options.max_length, query_prompt=options.query_prompt)
     place.progress(stage="training")
     steps = fine_tune(
         model,
@@ -174,52 +174,3 @@ def _check_batch(options: argparse.Namespace, data: TrainingSet) -> None:
             f"With {len(data.rows)} rows in batches of {options.batch_size} and no explicit negative, no row has a "
             "negative; take a larger --batch-size, more labels, or --pairs."
         )
-
-
-def trainable(name: str) -> DenseRanker:
-    """Return a model that training can start from; raises UserError for one that it cannot."""
-    base = load_ranker(name)
-    if not isinstance(base, DenseRanker):
-        raise UserError(
-            f"{quoted(name)} cannot be trained; give 'minilm' or a SentenceTransformer directory."
-        )
-    if base.usage.segmented:
-        raise UserError(
-            f"{quoted(name)} takes texts as segmented words, which is not trained here; take a base that does not."
-        )
-    return base
-
-
-def fresh(base: DenseRanker, options: argparse.Namespace) -> "SentenceTransformer":
-    """Load the base anew, since the ranker's own copy must not change, and set its length and prompts."""
-    from training.retraining.trainer import prompts_of
-
-    model = DenseRanker(base.name, base.path, base.usage).model
-    limit = model.max_seq_length or options.max_length
-    if math.isfinite(limit):  # a static model reads a text to its end
-        model.max_seq_length = min(options.max_length, limit)
-    if options.query_prompt is not None:
-        model.prompts = {"query": options.query_prompt, "document": prompts_of(model)[1]}
-        token = options.query_prompt.strip()
-        if token.startswith("<|") and token.endswith("|>"):
-            _add_token(model, token)
-    return model
-
-
-def _add_token(model: "SentenceTransformer", token: str) -> None:
-    """Give a prompt its own token, its vector the mean of the table: a random one costs quality until trained."""
-    import torch
-
-    if not hasattr(model[0], "auto_model"):
-        raise UserError(
-            f"The base has no transformer whose vocabulary could take the token {quoted(token)}; leave --query-prompt "
-            "out."
-        )
-    if token in model.tokenizer.get_vocab():
-        return
-    model.tokenizer.add_tokens([token], special_tokens=True)
-    encoder = model[0].auto_model
-    with torch.no_grad():
-        mean = encoder.get_input_embeddings().weight.mean(dim=0)
-        encoder.resize_token_embeddings(len(model.tokenizer), mean_resizing=False)
-        encoder.get_input_embeddings().weight[-1] = mean

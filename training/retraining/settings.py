@@ -1,18 +1,43 @@
-"""The settings of a retraining; they check themselves, and the command's options are made of them."""
+"""The settings of a retraining: they check themselves, and the command's options are made from their fields."""
 
-from dataclasses import dataclass
+import os
+import shlex
+from dataclasses import dataclass, fields
+from pathlib import Path
 
+from training.retraining.base import check_base
+from vcs_demo.benchmark.sources import check_source
+from vcs_demo.benchmark.tasks import TASK_NAMES
+from vcs_demo.errors import UserError, quoted
+from vcs_demo.paths import database_path, models_dir
+from vcs_demo.rankers.catalog import CATALOG, OURS
 from vcs_demo.settings import Settings, setting
+
+MIN_COVERAGE, MIN_ALPHA = 0.1, 0.4
+RETRIEVAL_TASKS = tuple(name for name in TASK_NAMES if name.startswith("vimedretrieve"))
+_OF_THE_RUN = {"save_steps", "restart", "overwrite"}  # they say how the run goes, not what comes out
 
 
 @dataclass(frozen=True)
 class LossSettings(Settings):
-    """Which loss is trained with; see `training.losses.ContextSearchLoss`."""
+    """Which loss is trained with; see `training.losses.ContextSearchLoss`.
+
+    Raises:
+        UserError: a value outside its choices or range, or `authors` directions with `hard` negatives.
+    """
 
     loss: str = setting("modified", "the paper's loss, or InfoNCE", choices=("modified", "infonce"))
     negatives: str = setting("both", "what a query is held apart from", choices=("in-batch", "hard", "both"))
     directions: str = setting("paper", "one direction, or the authors' four", choices=("paper", "authors"))
     temperature: float = setting(0.1, "temperature of the softmax", above=0, metavar="τ")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.directions == "authors" and self.negatives == "hard":
+            raise UserError(
+                "--directions authors does not go with --negatives hard, which has one direction; "
+                "give --directions paper or --negatives both."
+            )
 
 
 @dataclass(frozen=True)
@@ -24,9 +49,125 @@ class FitSettings(Settings):
     learning_rate: float = setting(5e-5, "highest learning rate", above=0)
     max_length: int = setting(224, "tokens of a text", low=8)
     query_prompt: str | None = setting(
-        None, "prefix of queries, such as '<|query|> '; default: the base's own", metavar="TEXT"
+        None, "prefix of queries, such as '<|query|> ' [default: the base's own]", metavar="TEXT"
     )
     seed: int = setting(42, "of the order and of what is drawn")
     save_steps: int | None = setting(
-        None, "steps between checkpoints (default: a tenth of the run, at most 50)", low=1
+        None, "steps between checkpoints [default: a tenth of the run, at most 50]", low=1
     )
+
+
+@dataclass(frozen=True)
+class StartSettings(Settings):
+    """What a retraining starts from, and where it goes.
+
+    Attributes:
+        labels: None becomes the app's database.
+        output: None becomes `<base>-retrained` in the app's models folder; made absolute.
+    """
+
+    labels: Path = setting(None, "label database or export [default: the app's database]", metavar="PATH")
+    base: str = setting(OURS, "ranker name or SentenceTransformer directory", metavar="MODEL")
+    output: Path = setting(
+        None, "directory to write [default: <base>-retrained in the app's models folder]", metavar="DIR"
+    )
+
+
+@dataclass(frozen=True)
+class RetrainSettings(FitSettings, LossSettings, StartSettings):
+    """All settings of one retraining, checked before anything is read.
+
+        RetrainSettings(labels="labels.jsonl", base="vcs-20m", output="data/models/mine", epochs=1)
+
+    Raises:
+        UserError: a value outside its range, settings that do not go together, a base that cannot be trained, an
+            output that exists, cannot be written, or has the name of a shipped ranker or of an unfinished run.
+    """
+
+    task: str = setting("vimedretrieve", "retrieval task to evaluate on", choices=RETRIEVAL_TASKS)
+    min_coverage: float = setting(
+        MIN_COVERAGE, "least share of the candidates that must be labelled", low=0, high=1, metavar="SHARE"
+    )
+    min_alpha: float = setting(
+        MIN_ALPHA, "least Krippendorff's α of the labels, where it is defined", low=-1, high=1, metavar="α"
+    )
+    anyway: bool = setting(False, "train whatever the coverage and α: --min-coverage 0 --min-alpha -1")
+    pairs: str | None = setting(
+        None, "add the (query, passage) pairs of this source's train split", metavar="SOURCE"
+    )
+    source: str | None = setting(
+        None, "mini, hub or a folder to evaluate on [default: where the labels came from]", metavar="SOURCE"
+    )
+    restart: bool = setting(False, "forget an unfinished run of this output")
+    overwrite: bool = setting(False, "replace a finished model of this output")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_base(self.base)
+        for source in filter(None, (self.source, self.pairs)):
+            check_source(source)
+        set_ = object.__setattr__  # the dataclass is frozen
+        set_(self, "labels", Path(self.labels or database_path()))
+        set_(self, "output", _checked_output(self.output, self.base, self.overwrite))
+        if self.anyway:
+            set_(self, "min_coverage", 0.0)
+            set_(self, "min_alpha", -1.0)
+
+    def as_facts(self) -> dict[str, object]:
+        """Return what decides which model comes out of the same base and labels."""
+        names = [item.name for kind in (LossSettings, FitSettings) for item in fields(kind)]
+        return {name: getattr(self, name) for name in (*names, "task") if name not in _OF_THE_RUN}
+
+    def as_command(self) -> str:
+        """Write the command that gives this model, folders by their names: a card says nothing about a machine."""
+        paths = {"labels", "base", "output", "pairs", "source"}
+        given = {
+            name: Path(value).name if name in paths else value
+            for name, value in self._given().items()
+            if name not in _OF_THE_RUN
+        }
+        return "python training/retrain.py " + shlex.join(_arguments(given))
+
+    def as_arguments(self) -> list[str]:
+        """Return the arguments of `training/retrain.py` that give these settings."""
+        return _arguments(self._given())
+
+    def _given(self) -> dict[str, object]:
+        without = {"min_coverage", "min_alpha"} if self.anyway else set()
+        values = {item.name: getattr(self, item.name) for item in fields(self)}
+        return {n: v for n, v in values.items() if v is not None and v is not False and n not in without}
+
+
+def is_model(folder: Path) -> bool:
+    """Tell whether a folder is what a retraining wrote, or empty: all that may be replaced."""
+    return folder.is_dir() and ((folder / "training.json").is_file() or not any(folder.iterdir()))
+
+
+def _checked_output(output: Path | str | None, base: str, overwrite: bool) -> Path:
+    """Return the absolute output folder; raises UserError where no model may be written."""
+    if output is not None and Path(output).name in ("", ".", ".."):
+        raise UserError(f"--output is {quoted(output)}, which names no folder; give the folder to write.")
+    path = Path(output or models_dir() / f"{Path(base).name}-retrained").expanduser().resolve()
+    name = path.name
+    if name in CATALOG:
+        raise UserError(f"{quoted(name)} is the name of a ranker that ships; give another --output.")
+    if name.endswith(".partial"):
+        raise UserError(f"--output ends in '.partial' ({name}), which marks unfinished runs; rename it.")
+    if path.exists() and not overwrite:
+        raise UserError(f"{name} exists already; give another --output, or --overwrite to replace it.")
+    if path.exists() and not is_model(path):
+        raise UserError(
+            f"{name} holds something else than a retrained model, which --overwrite does not replace; "
+            "give another --output."
+        )
+    parent = next(folder for folder in path.parents if folder.exists())
+    if not (parent.is_dir() and os.access(parent, os.W_OK)):
+        raise UserError(f"The folder of {path} cannot be written; give another --output.")
+    return path
+
+
+def _arguments(values: dict[str, object]) -> list[str]:
+    words = []
+    for name, value in values.items():
+        words += ["--" + name.replace("_", "-"), *([] if value is True else [str(value)])]
+    return words

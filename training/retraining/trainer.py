@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from transformers import PrinterCallback, TrainerCallback
 
+from training.retraining.base import prompts_of
 from vcs_demo.errors import UserError
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from torch import nn
 
 _WHOLE = "whole"  # a file that marks a checkpoint as completely written
-_DOCUMENT = ("document", "passage", "corpus")  # the names under which encode_document looks for its prompt
 
 
 class TrainingDiverged(UserError):
@@ -112,13 +112,6 @@ def fine_tune(
     if not all(bool(weights.isfinite().all()) for weights in model.parameters()):
         raise TrainingDiverged(trainer.state.global_step)
     return int(trainer.state.global_step)
-
-
-def prompts_of(model: "SentenceTransformer") -> tuple[str, str]:
-    """Return the prompts that encode_query and encode_document put before a text; empty where there is none."""
-    prompts = model.prompts or {}
-    document = next((prompts[name] for name in _DOCUMENT if name in prompts), None)
-    return prompts.get("query") or "", document or ""
 
 
 def newest(checkpoints: Path) -> Path | None:
