@@ -2,7 +2,7 @@
 PORT ?= 7860
 ARGS ?=
 
-.PHONY: demo test bench-labels lint format
+.PHONY: demo test test-fast bench-labels screenshot lint format
 demo: .venv/app.stamp
 	.venv/bin/python app.py --port $(PORT) $(ARGS)
 
@@ -10,8 +10,15 @@ test: .venv/dev.stamp
 	.ci/browser
 	.venv/bin/python -m pytest $(ARGS)
 
+test-fast: .venv/dev.stamp
+	.venv/bin/python -m pytest -m "not slow and not browser" $(ARGS)
+
 bench-labels: .venv/dev.stamp
 	.venv/bin/python tests/bench_labels.py $(ARGS)
+
+screenshot: .venv/dev.stamp
+	.ci/browser
+	.venv/bin/python tests/browser/screenshot.py $(ARGS)
 
 lint: .venv/dev.stamp
 	.venv/bin/ruff check .
@@ -21,10 +28,10 @@ format: .venv/dev.stamp
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
 
-.venv/app.stamp: requirements.txt
+.venv/app.stamp: requirements.txt pyproject.toml
 	.ci/environment requirements.txt
 	@touch $@
 
-.venv/dev.stamp: requirements-dev.txt requirements.txt
+.venv/dev.stamp: requirements-dev.txt requirements.txt pyproject.toml
 	.ci/environment requirements-dev.txt
 	@touch $@ .venv/app.stamp

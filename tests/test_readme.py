@@ -13,6 +13,9 @@ from vcs_demo.rankers.catalog import CATALOG, load_ranker
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
+READMES = {
+    part: (ROOT / part / "README.md").read_text("utf-8") for part in ("vcs_demo", "annotations", "training")
+}
 ROW = re.compile(
     r"^\| (\S+) \| (\d+) \| (\S+) \| (0\.\d{3}) \[(.*?)\] \| (?:–|(0\.\d{3}) \[(.*?)\]) \| (0\.\d{3}) \[(.*?)\] \|$",
     re.M,
@@ -31,7 +34,7 @@ def test_the_spaces_front_matter_fits_the_requirements():
 
 @pytest.mark.parametrize("ranker", ["bm25", "vcs-20m", "bm25+vcs-20m", "vcs-static", "minilm", "bm25+minilm"])
 def test_the_measured_figures_are_what_the_command_measures(ranker):
-    rows = [row for row in ROW.findall(README) if row[2] == ranker]
+    rows = [row for row in ROW.findall(READMES["vcs_demo"]) if row[2] == ranker]
     assert len(rows) == 4
     task, queries, _, acc1, interval1, acc20, interval20, ap, _ = next(
         r for r in rows if r[0] == "vimedretrieve"
@@ -49,11 +52,11 @@ def test_the_measured_figures_are_what_the_command_measures(ranker):
 
 def test_every_task_ranker_and_variable_is_documented():
     for name in (*(t.partition("/")[0] for t in TASK_NAMES), *CATALOG):
-        assert f"`{name}`" in README
+        assert f"`{name}`" in READMES["vcs_demo"]
     used = set()
     for path in [ROOT / "app.py", *ROOT.glob("vcs_demo/**/*.py"), *ROOT.glob("annotations/**/*.py")]:
         used |= set(re.findall(r"[\"'](VCS_[A-Z_]+)[\"']", path.read_text("utf-8")))
-    assert used and all(f"`{name}`" in README for name in used)
+    assert used and all(f"`{name}`" in READMES["vcs_demo"] for name in used)
 
 
 @pytest.mark.parametrize(
@@ -74,10 +77,10 @@ def test_every_task_ranker_and_variable_is_documented():
     ],
     ids=" ".join,
 )
-def test_every_command_has_help_and_stands_in_the_readme(command):
+def test_every_command_has_help_and_is_in_a_readme(command):
     done = subprocess.run([sys.executable, *command, "--help"], cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0 and "usage:" in done.stdout
-    assert command[-1] in README
+    assert done.returncode == 0 and "usage:" in done.stdout.lower()
+    assert any(command[-1] in text for text in (README, *READMES.values()))
     if command[-1] != "vcs_demo":
         assert "Example" in done.stdout or "example" in done.stdout
 
