@@ -24,7 +24,7 @@ FIELDS = {
     "settings": ("token", "at", "name", "value", "by"),
     "gold": ("token", "at", "candidate_id", "label", "note"),
     "calibration": ("token", "at", "candidate_id", "position"),
-    "decisions": ("token", "at", "candidate_id", "adjudicator", "label", "cause", "note"),
+    "decisions": ("token", "at", "candidate_id", "adjudicator", "label", "cause", "note", "saw"),
 }
 
 

@@ -11,7 +11,8 @@ from vcs_demo.errors import UserError, quoted
 MEMORY = ":memory:"
 BUSY_SECONDS = 30
 APPLICATION_ID = 0x56435341  # "VCSA", in the file's header: tells our databases from anybody else's
-SCHEMA_VERSION = 2  # the number of the last migration
+SCHEMA_VERSION = 3  # the number of the last migration
+OLDEST_READ = 2  # the oldest version that is opened read-only, so without being migrated
 
 migrations = Migrations("annotations")
 
@@ -142,6 +143,15 @@ def m002_assignment_and_adjudication(db: Database) -> None:
     tally.rebuild(db)
 
 
+@migrations()
+def m003_what_a_decision_saw(db: Database) -> None:
+    """Add to a decision the candidate's latest event at that time; earlier decisions have only their time."""
+    db.executescript("""
+    PRAGMA user_version = 3;
+    ALTER TABLE decisions ADD COLUMN saw TEXT;  -- the event's token
+    """)
+
+
 def _append_only(db: Database, table: str) -> None:
     for change in ("UPDATE", "DELETE"):
         db.execute(f"""
@@ -153,7 +163,7 @@ def _append_only(db: Database, table: str) -> None:
 def connect(path: Path | str, *, read_only: bool = False, older: bool = False) -> Database:
     """Open a label database, made and migrated if need be; for use by several threads behind one lock.
 
-    Read-only it is not migrated, so one of an older version is refused unless `older` says to take it as it is.
+    Read-only it is not migrated, so one older than `OLDEST_READ` is refused unless `older` says to take it as it is.
 
     Raises:
         NotALabelDatabase: see the class.
@@ -210,7 +220,7 @@ def _check_ours(connection: sqlite3.Connection, path: Path | str, read_only: boo
             f"{quoted(path)} was written by a newer version of this program (schema {version}, "
             f"this one knows {SCHEMA_VERSION}); update the program."
         )
-    if ours and read_only and not older and version < SCHEMA_VERSION:
+    if ours and read_only and not older and version < OLDEST_READ:
         raise NotALabelDatabase(
             f"{quoted(path)} was written by an older version (schema {version}); open it once in the app."
         )

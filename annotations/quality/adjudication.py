@@ -12,7 +12,8 @@ from vcs_demo.text import nfc
 
 CAUSES = ("ambiguous_text", "guideline_gap", "annotator_error", "edge_case")
 
-# Open: labels that differ, or a flag, and no decision made since the last of them.
+# A candidate waits while its labels differ or one is flagged, and the latest of them came after the last decision.
+# A decision names the latest event that it saw; one of an older database has only its time.
 _OPEN = """
 SELECT l.candidate_id, count(DISTINCT l.label) AS labels, max(l.flagged) AS flagged
 FROM labels l JOIN (
@@ -20,18 +21,17 @@ FROM labels l JOIN (
     UNION SELECT candidate_id FROM events WHERE flagged
 ) c ON c.candidate_id = l.candidate_id
 GROUP BY l.candidate_id
-HAVING (count(DISTINCT l.label) > 1 OR max(l.flagged))
-    AND max(l.at) > coalesce((SELECT max(at) FROM decisions d WHERE d.candidate_id = l.candidate_id), '')
+HAVING (count(DISTINCT l.label) > 1 OR max(l.flagged)) AND max(l.id) > coalesce((
+    SELECT coalesce(
+        (SELECT id FROM events WHERE token = d.saw),
+        (SELECT max(id) FROM events e WHERE e.candidate_id = d.candidate_id AND e.at <= d.at))
+    FROM decisions d WHERE d.candidate_id = l.candidate_id ORDER BY d.id DESC LIMIT 1), 0)
 ORDER BY max(l.flagged) DESC, max(l.id)
 """
 _ANSWERS = """
 SELECT id, annotator, label, note, seconds, confidence, flagged, guideline, at FROM labels
 WHERE candidate_id = ? ORDER BY id
 """
-
-
-class BadDecision(UserError, ValueError):
-    """A cause that is none, or a candidate that nobody has labelled."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,12 @@ class Answer:
 
 
 def disagreements(store: LabelStore, exclude: Collection[str] = ()) -> list[Disagreement]:
-    """List what waits for an adjudicator: the flagged first, then the oldest; `exclude` leaves ids out."""
+    """List the candidates that wait for an adjudicator: the flagged first, then the oldest.
+
+    Args:
+        store: the labels.
+        exclude: ids to leave out.
+    """
     return [
         Disagreement(row["candidate_id"], row["labels"] > 1, bool(row["flagged"]))
         for row in store.database.rows(_OPEN)
@@ -97,16 +102,14 @@ def decide(
     """Decide what a candidate is; a later decision supersedes, and the same token twice counts once.
 
     Raises:
-        UnknownLabel, UnknownCandidate, BadDecision, BadEvent: see the classes.
+        UserError: an unknown label, cause or candidate, one that nobody has labelled, or a text that is too long.
         TokenReused: the token stands for another decision.
         DatabaseUnavailable: it could not be saved.
     """
     if label not in LABELS:
         raise UnknownLabel(f"{quoted(label)} is not a label; the labels are {', '.join(LABELS)}.")
     if cause not in CAUSES:
-        raise BadDecision(
-            f"{quoted(cause)} is not a cause; the causes are {', '.join(CAUSES)}.", "error.cause"
-        )
+        raise UserError(f"{quoted(cause)} is not a cause; the causes are {', '.join(CAUSES)}.", "error.cause")
     candidate_id = nfc(candidate_id)
     record = {
         "token": text("token", token),
@@ -126,12 +129,15 @@ def decide(
             return
         if not database.rows("SELECT 1 FROM candidates WHERE id = ?", [candidate_id]):
             raise UnknownCandidate(candidate_id, store.path)
+        latest = database.rows(
+            "SELECT token FROM events WHERE candidate_id = ? ORDER BY id DESC LIMIT 1", [candidate_id]
+        )
         if not database.rows("SELECT 1 FROM labels WHERE candidate_id = ?", [candidate_id]):
-            raise BadDecision(
+            raise UserError(
                 f"Nobody has labelled candidate {quoted(candidate_id)}; there is nothing to settle.",
                 "error.nothing_to_settle",
             )
-        database.add("decision", [record])
+        database.add("decision", [record | {"saw": latest[0]["token"]}])
 
 
 def causes(store: LabelStore) -> dict[str, int]:

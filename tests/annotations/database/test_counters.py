@@ -21,7 +21,7 @@ def test_a_database_of_the_first_version_is_migrated_and_keeps_every_row(tmp_pat
     before = first_version(tmp_path / "labels.db", candidates)
     with LabelStore(tmp_path / "labels.db") as store:
         db = store.database.db
-        assert db.execute("PRAGMA user_version").fetchone() == (2,)
+        assert db.execute("PRAGMA user_version").fetchone() == (3,)
         assert db.execute("SELECT * FROM candidates").fetchall() == before[0]
         events = db.execute("SELECT * FROM events").fetchall()
         assert [event[: len(before[1][0])] for event in events] == before[1]

@@ -3,9 +3,11 @@
 import pytest
 
 from annotations.backup.snapshot import restore, snapshot
+from annotations.database.events import stamp
 from annotations.exchange.labels import export, read_export
-from annotations.quality.adjudication import CAUSES, BadDecision, answers_to, causes, decide, disagreements
+from annotations.quality.adjudication import CAUSES, answers_to, causes, decide, disagreements
 from annotations.store.label_store import LabelStore, TokenReused, UnknownCandidate, UnknownLabel
+from vcs_demo.errors import UserError
 
 
 @pytest.fixture
@@ -26,16 +28,28 @@ def waiting(store):
     return [(one.candidate_id, one.differ, one.flagged) for one in disagreements(store)]
 
 
-def test_what_differs_waits_until_it_is_decided_and_again_when_a_new_label_comes(timed, clock, three):
+@pytest.mark.parametrize("passed", [{}, {"minutes": 1}, {"minutes": -1}])
+def test_what_differs_waits_until_it_is_decided_and_again_when_a_new_label_comes(timed, clock, three, passed):
     agreed, disputed, _ = three
     assert waiting(timed) == [(disputed, True, False)]
-    clock.forward(minutes=1)
-    decide(timed, disputed, "chi", "trivial", "annotator_error", token="d1")
+    decide(timed, disputed, "chi", "trivial", "annotator_error", token="d1")  # in the labels' millisecond
     assert waiting(timed) == []
-    clock.forward(minutes=1)
+    clock.forward(**passed)
     timed.label(disputed, "dung", "false_negative", token="later")
     assert waiting(timed) == [(disputed, True, False)]
     assert [one.candidate_id for one in disagreements(timed, exclude=[disputed])] == []
+
+
+def test_decisions_of_an_older_database_have_only_their_time(timed, clock, three):
+    disputed = three[1]
+    clock.forward(minutes=1)
+    decided = {"token": "d1", "at": stamp(clock()), "candidate_id": disputed, "adjudicator": "chi"}
+    with timed.database.write():
+        timed.database.add("decision", [decided | {"label": "hard", "cause": "edge_case", "note": ""}])
+    assert waiting(timed) == []
+    clock.forward(minutes=1)
+    timed.label(disputed, "dung", "trivial", token="later")
+    assert waiting(timed) == [(disputed, True, False)]
 
 
 def test_a_flag_waits_too_and_first(timed, clock, three):
@@ -77,9 +91,9 @@ def test_the_same_token_counts_once_and_what_cannot_be_decided_is_said(timed, th
         decide(timed, three[1], "chi", "trivial", "edge_case", token="d1")
     with pytest.raises(UnknownLabel, match="'maybe'"):
         decide(timed, three[1], "chi", "maybe", "edge_case", token="d2")
-    with pytest.raises(BadDecision, match="'bad luck' is not a cause; .*guideline_gap"):
+    with pytest.raises(UserError, match="'bad luck' is not a cause; .*guideline_gap"):
         decide(timed, three[1], "chi", "hard", "bad luck", token="d2")
-    with pytest.raises(BadDecision, match="Nobody has labelled"):
+    with pytest.raises(UserError, match="Nobody has labelled"):
         decide(timed, three[2], "chi", "hard", "edge_case", token="d2")
     with pytest.raises(UnknownCandidate):
         decide(timed, "no-such", "chi", "hard", "edge_case", token="d2")
@@ -91,7 +105,7 @@ def test_decisions_come_back_from_a_snapshot_and_the_log(tmp_path, make):
         store.add_candidates([make(1), make(2)])
         first, second = (candidate.id for candidate in store.candidates())
         for id in (first, second):
-            store.label(id, "an", "hard", token=f"an-{id}")
+            store.label(id, "an", "hard", token=f"an-{id}", flagged=True)
         decide(store, first, "chi", "trivial", "edge_case", token="d1")
         copy = snapshot(store, tmp_path / "copy.db")
         decide(store, second, "chi", "false_negative", "edge_case", token="d2")
@@ -101,3 +115,4 @@ def test_decisions_come_back_from_a_snapshot_and_the_log(tmp_path, make):
         restore(path, source)
         with LabelStore(path) as store:
             assert [(item.id, item.label, item.consensus) for item in store.labelled()] == before
+            assert waiting(store) == []
