@@ -151,6 +151,11 @@ def as_record(candidate: Candidate) -> dict[str, Any]:
     return {name: getattr(candidate, name) for name in CANDIDATE_FIELDS}
 
 
+def from_record(record: Mapping[str, Any]) -> Candidate:
+    """Return the candidate of a record that `as_record` or the database gave; other fields are passed over."""
+    return Candidate(**{name: record[name] for name in CANDIDATE_FIELDS})
+
+
 def majority(votes: Mapping[str, int]) -> str:
     """Return the label with most votes; `unsure` when the most is shared or there is none."""
     most = max(votes.values(), default=0)

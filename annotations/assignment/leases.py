@@ -1,53 +1,44 @@
-"""Who holds which candidate, until when, and whether an answer may still come in under a lease.
+"""Leases: which annotator is lent which candidate, until when, and which answers a lease covers.
 
-A lease is open until it expires. An expired one is remembered for a while, so that a late answer counts as long as
-nobody else has taken the place. Everything here runs inside `LabelDatabase.write`.
+A lease is open until it expires. An expired one is remembered for a week, so that a late answer counts as long as
+nobody else has taken the place. Leases are temporary: not logged, not backed up.
 """
 
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from annotations.assignment.rules import Settings
-from annotations.candidates import Candidate
+from annotations.assignment.order import Assignment
+from annotations.assignment.rules import read_rules
+from annotations.candidates import Candidate, from_record
 from annotations.database.connection import LabelDatabase
 from annotations.database.events import stamp
 from vcs_demo.errors import UserError, quoted
 
 REMEMBERED_DAYS = 7  # how long after its end a lease can still be answered, if there is room
 
+# What an annotator meets on a candidate. With the labels of an, binh and cuong and an open lease of dung, `lan` reads
+# labels 3, held 1, mine 0; `an` reads labels 3, held 1, mine 1. A lease of someone who has labelled holds no place.
 _ROOM = """
-SELECT c.role, EXISTS (SELECT 1 FROM standing WHERE candidate_id = :candidate AND annotator = :annotator
-                       AND label IS NOT NULL) AS mine,
-    c.labels, (
-        SELECT count(DISTINCT annotator) FROM leases l
-        WHERE candidate_id = :candidate AND annotator <> :annotator AND expires > :now AND NOT EXISTS (
-            SELECT 1 FROM standing s WHERE s.annotator = l.annotator AND s.candidate_id = l.candidate_id
-                AND s.label IS NOT NULL)
-    ) AS held
+SELECT c.role, c.labels,
+    EXISTS (SELECT 1 FROM standing
+            WHERE candidate_id = :candidate AND annotator = :annotator AND label IS NOT NULL) AS mine,
+    (SELECT count(DISTINCT annotator) FROM leases l
+     WHERE candidate_id = :candidate AND annotator <> :annotator AND expires > :now AND NOT EXISTS (
+        SELECT 1 FROM standing s
+        WHERE s.annotator = l.annotator AND s.candidate_id = l.candidate_id AND s.label IS NOT NULL)) AS held
 FROM candidate_counts c WHERE c.candidate_id = :candidate
+"""
+_LEASE = """
+SELECT c.*, l.token, l.annotator, l.kind, l.at, l.expires FROM leases l JOIN candidates c ON c.id = l.candidate_id
+WHERE l.token = ?
 """
 
 
 class LeaseRefused(UserError, ValueError):
-    """An answer that its lease does not cover; nothing was changed."""
-
-
-class UnknownLease(LeaseRefused):
-    """A token that no lease has: never given, answered and taken back since, or long over."""
-
-
-class ForeignLease(LeaseRefused):
-    """A lease that somebody else was given."""
-
-
-class MisplacedLease(LeaseRefused):
-    """A lease of another candidate than the one that was answered."""
-
-
-class CandidateTaken(LeaseRefused):
-    """A candidate on which as many others as may have labelled it already, or hold it."""
+    """An answer that its lease does not cover; nothing was changed. Its `key` names the reason."""
 
 
 @dataclass(frozen=True)
@@ -57,9 +48,9 @@ class Lease:
     Attributes:
         token: names the lease, and the answer that is given under it.
         candidate: what is to be judged.
-        annotator: to whom.
+        annotator: who holds it.
         kind: `main`, `calibration` or `gold`; not for the annotator's eyes.
-        at: since when, in UTC.
+        at: when it was lent, in UTC.
         expires: until when it is held for the annotator, in UTC.
     """
 
@@ -73,111 +64,106 @@ class Lease:
 
 @dataclass(frozen=True)
 class Room:
-    """What an annotator finds on a candidate: how many *others* have labelled it, and how many more hold it."""
+    """How many *others* have labelled a candidate, and how many more hold it, seen by one annotator."""
 
     exempt: bool
     mine: bool
     labels: int
     held: int
 
-    @classmethod
-    def of(cls, database: LabelDatabase, candidate_id: str, annotator: str, now: str) -> "Room":
-        """Count it, at a time."""
-        row = database.rows(_ROOM, {"candidate": candidate_id, "annotator": annotator, "now": now})[0]
-        return cls(row["role"] != "main", bool(row["mine"]), row["labels"] - row["mine"], row["held"])
-
     def left(self, overlap: int | None, *, holding: bool) -> bool:
-        """Tell whether one more may label it; who holds it already comes before others who do."""
+        """Tell whether one more may label it; whoever holds it already comes before others who do."""
         return self.exempt or overlap is None or self.labels + (0 if holding else self.held) < overlap
 
 
-def held(database: LabelDatabase, annotator: str, now: str) -> dict[str, Any] | None:
-    """Return the annotator's open lease; there is one at most."""
-    rows = database.rows("SELECT * FROM leases WHERE annotator = ? AND expires > ?", [annotator, now])
-    return rows[0] if rows else None
+class Leases:
+    """The leases of one annotator at one moment, inside `LabelDatabase.write`; the rules are read once.
 
-
-def grant(
-    database: LabelDatabase, candidate_id: str, annotator: str, moment: datetime, settings: Settings
-) -> str:
-    """Lend a candidate instead of what the annotator held, and return the token."""
-    token, now = uuid.uuid4().hex, stamp(moment)
-    release(database, annotator, now)
-    role = database.rows("SELECT role FROM candidate_counts WHERE candidate_id = ?", [candidate_id])[0][
-        "role"
-    ]
-    database.insert(
-        "INSERT INTO leases",
-        {
-            "token": token,
-            "candidate_id": candidate_id,
-            "annotator": annotator,
-            "kind": role,
-            "at": now,
-            "expires": stamp(moment + timedelta(minutes=settings.lease_minutes)),
-        },
-    )
-    return token
-
-
-def renew(database: LabelDatabase, token: str, moment: datetime, settings: Settings) -> None:
-    """Hold an open lease for its full time again."""
-    expires = stamp(moment + timedelta(minutes=settings.lease_minutes))
-    database.db.execute("UPDATE leases SET expires = ? WHERE token = ?", [expires, token])
-
-
-def release(database: LabelDatabase, annotator: str, now: str) -> None:
-    """End what the annotator holds; a late answer under it is treated as under one that expired."""
-    database.db.execute(
-        "UPDATE leases SET expires = ? WHERE annotator = ? AND expires > ?", [now, annotator, now]
-    )
-
-
-def close(database: LabelDatabase, candidate_id: str, annotator: str) -> None:
-    """Forget the annotator's leases of a candidate that was answered."""
-    database.db.execute(
-        "DELETE FROM leases WHERE candidate_id = ? AND annotator = ?", [candidate_id, annotator]
-    )
-
-
-def forget_old(database: LabelDatabase, moment: datetime) -> None:
-    """Forget the leases of everybody that ended more than `REMEMBERED_DAYS` ago."""
-    database.db.execute(
-        "DELETE FROM leases WHERE expires < ?", [stamp(moment - timedelta(days=REMEMBERED_DAYS))]
-    )
-
-
-def check(database: LabelDatabase, event: dict[str, Any], now: str, overlap: int | None) -> None:
-    """Check that an answer is covered by the lease it names.
-
-    Raises:
-        UnknownLease, ForeignLease, MisplacedLease, CandidateTaken: see the classes.
+    Args:
+        annotator: the name as events have it.
+        moment: the time, with its zone.
     """
-    token, candidate_id, annotator = event["lease"], event["candidate_id"], event["annotator"]
-    rows = database.rows("SELECT * FROM leases WHERE token = ?", [token])
-    if not rows:
-        raise UnknownLease(
-            f"There is no lease {quoted(token)}; the answer was not counted, take a new candidate.",
-            "error.lease_unknown",
-        )
-    if rows[0]["annotator"] != annotator:
-        raise ForeignLease(
-            f"The lease {quoted(token)} is not {quoted(annotator)}'s; the answer was not counted, "
-            "take a candidate of your own.",
-            "error.lease_foreign",
-        )
-    if rows[0]["candidate_id"] != candidate_id:
-        raise MisplacedLease(
-            f"The lease {quoted(token)} is not of candidate {quoted(candidate_id)}; the answer was not counted, "
-            "take a new candidate.",
-            "error.lease_misplaced",
-        )
-    if event["kind"] != "label":
-        return  # a skip takes nobody's place
-    room = Room.of(database, candidate_id, annotator, now)
-    if not room.mine and not room.left(overlap, holding=rows[0]["expires"] > now):
-        raise CandidateTaken(
-            f"Somebody else has taken candidate {quoted(candidate_id)} meanwhile; your answer was NOT counted, "
-            "take a new candidate.",
-            "error.candidate_taken",
-        )
+
+    def __init__(self, database: LabelDatabase, annotator: str, moment: datetime) -> None:
+        self.database, self.annotator, self.moment = database, annotator, moment
+        self.now, self.rules = stamp(moment), read_rules(database)
+        self.expires = stamp(moment + timedelta(minutes=self.rules.lease_minutes))
+
+    def claim(self, only: Collection[str] | None) -> Lease | None:
+        """Lend the annotator a candidate; None when nothing is left.
+
+        An open lease is held for its full time again; one on a candidate that `only` leaves out, or that others
+        have filled meanwhile, ends.
+        """
+        long_ago = stamp(self.moment - timedelta(days=REMEMBERED_DAYS))
+        self.database.db.execute("DELETE FROM leases WHERE expires < ?", [long_ago])
+        token = self._held(only)
+        if token:
+            self.database.db.execute("UPDATE leases SET expires = ? WHERE token = ?", [self.expires, token])
+        else:
+            due = Assignment(self.database, self.rules, self.annotator, self.now, only).next_id()
+            if due is None:
+                self._release()
+                return None
+            token = self.lend(due)
+        row = self.database.rows(_LEASE, [token])[0]
+        facts = {name: row[name] for name in ("token", "annotator", "kind", "at", "expires")}
+        return Lease(candidate=from_record(row), **facts)
+
+    def lend(self, candidate_id: str) -> str:
+        """Lend a candidate in place of what the annotator held; return the token."""
+        self._release()
+        sql = "SELECT role FROM candidate_counts WHERE candidate_id = ?"
+        row = {
+            "token": uuid.uuid4().hex,
+            "candidate_id": candidate_id,
+            "annotator": self.annotator,
+            "kind": self.database.rows(sql, [candidate_id])[0]["role"],
+            "at": self.now,
+            "expires": self.expires,
+        }
+        self.database.insert("INSERT INTO leases", row)
+        return row["token"]
+
+    def room(self, candidate_id: str) -> Room:
+        """Count what the annotator meets on a candidate."""
+        facts = {"candidate": candidate_id, "annotator": self.annotator, "now": self.now}
+        row = self.database.rows(_ROOM, facts)[0]
+        return Room(row["role"] != "main", bool(row["mine"]), row["labels"] - row["mine"], row["held"])
+
+    def check(self, event: dict[str, Any]) -> None:
+        """Check that an answer is covered by the lease it names; raises LeaseRefused."""
+        token, candidate_id = quoted(event["lease"]), quoted(event["candidate_id"])
+        lease = next(iter(self.database.rows("SELECT * FROM leases WHERE token = ?", [event["lease"]])), None)
+        if lease is None:
+            said = f"There is no lease {token}; the answer was not counted, take a new candidate."
+            raise LeaseRefused(said, "error.lease_unknown")
+        if lease["annotator"] != self.annotator:
+            said = f"The lease {token} is not {quoted(self.annotator)}'s; the answer was not counted, "
+            raise LeaseRefused(said + "take a candidate of your own.", "error.lease_foreign")
+        if lease["candidate_id"] != event["candidate_id"]:
+            said = f"The lease {token} is not of candidate {candidate_id}; the answer was not counted, "
+            raise LeaseRefused(said + "take a new candidate.", "error.lease_misplaced")
+        if event["kind"] != "label":
+            return  # a skip takes nobody's place
+        room = self.room(event["candidate_id"])
+        if not room.mine and not room.left(self.rules.overlap, holding=lease["expires"] > self.now):
+            said = (
+                f"Somebody else has taken candidate {candidate_id} meanwhile; your answer was NOT counted, "
+            )
+            raise LeaseRefused(said + "take a new candidate.", "error.candidate_taken")
+
+    def _held(self, only: Collection[str] | None) -> str | None:
+        """Return the token of the annotator's open lease (there is one at most), if it still may be answered."""
+        sql = "SELECT token, candidate_id FROM leases WHERE annotator = ? AND expires > ?"
+        for lease in self.database.rows(sql, [self.annotator, self.now]):
+            if only is None or lease["candidate_id"] in only:
+                room = self.room(lease["candidate_id"])
+                if room.mine or room.left(self.rules.overlap, holding=True):
+                    return lease["token"]
+        return None
+
+    def _release(self) -> None:
+        """End what the annotator holds; a late answer under it is treated as under one that expired."""
+        sql = "UPDATE leases SET expires = ? WHERE annotator = ? AND expires > ?"
+        self.database.db.execute(sql, [self.now, self.annotator, self.now])

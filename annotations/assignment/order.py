@@ -7,7 +7,7 @@ from collections.abc import Collection
 from fractions import Fraction
 from typing import Any
 
-from annotations.assignment.rules import Settings
+from annotations.assignment.rules import AssignmentRules
 from annotations.database.connection import LabelDatabase
 
 ROUNDS = 2  # a candidate skipped once comes again when the rest is done; skipped twice, never
@@ -74,23 +74,23 @@ class Assignment:
     def __init__(
         self,
         database: LabelDatabase,
-        settings: Settings,
+        rules: AssignmentRules,
         annotator: str,
         now: str,
         only: Collection[str] | None = None,
     ) -> None:
-        self.database, self.settings, self.annotator = database, settings, annotator
+        self.database, self.rules, self.annotator = database, rules, annotator
         self.only = None if only is None else set(only)
         self.facts = {
             "annotator": annotator,
             "now": now,
             "rounds": ROUNDS,
-            "cap": NO_CAP if settings.overlap is None else settings.overlap,
+            "cap": NO_CAP if rules.overlap is None else rules.overlap,
         }
 
     def next_id(self) -> str | None:
         """Return the id of the candidate that is due; None when nothing is left."""
-        if self.settings.calibration and (waiting := self._narrowed(_CALIBRATION)):
+        if self.rules.calibration and (waiting := self._narrowed(_CALIBRATION)):
             return waiting[0]["id"]
         if self._gold_is_due() and (gold := self._gold()):
             return gold
@@ -136,7 +136,7 @@ class Assignment:
         return min(rows, key=lambda row: (row["labels"], own_number(self.annotator, row["id"])))["id"]
 
     def _gold(self) -> str | None:
-        if not self.settings.gold_share:
+        if not self.rules.gold_share:
             return None
         waiting = self._narrowed(_GOLD)
         first = min(
@@ -149,7 +149,7 @@ class Assignment:
 
         The place depends on the random token of the annotator's first event; before that, it is never gold.
         """
-        row, share = self._rows(_DONE)[0], Fraction(str(self.settings.gold_share))
+        row, share = self._rows(_DONE)[0], Fraction(str(self.rules.gold_share))
         if not share or row["seed"] is None:
             return False
         run = math.floor(row["done"] * share)

@@ -42,7 +42,7 @@ class LabelDatabase:
 
     @contextmanager
     def write(self) -> Iterator[None]:
-        """Hold the lock and an immediate transaction, committed at the end; any error rolls it back.
+        """Hold the lock and an immediate transaction, committed at the end; any error undoes it, in the log too.
 
         Raises:
             DatabaseUnavailable: SQLite or the disk refused.
@@ -50,11 +50,16 @@ class LabelDatabase:
         with self.lock:
             try:
                 self.db.execute("BEGIN IMMEDIATE")
+                logged = self._log.size() if self._log else 0
                 try:
                     yield
                     self.db.commit()
                 except BaseException:
-                    self.db.rollback()
+                    try:
+                        if self._log:
+                            self._log.cut(logged)  # before the lock goes: nobody else has written to it yet
+                    finally:
+                        self.db.rollback()
                     raise
             except (sqlite3.Error, OSError) as error:
                 raise DatabaseUnavailable(f"Not saved in {quoted(self.path)}: {error}.") from error
@@ -79,6 +84,22 @@ class LabelDatabase:
             self.insert(f"INSERT INTO {LOGGED[kind]}", row)
         self.to_log([{"kind": kind} | row for row in rows])
 
+    def insert_event(self, event: dict[str, Any]) -> int:
+        """Insert an event, `undoes` a token, and return its id; an answer ends its annotator's leases of it."""
+        if event["kind"] == "undo":
+            row = self.rows("SELECT id FROM events WHERE token = ?", [event["undoes"]])
+            event = event | {"undoes": row[0]["id"] if row else None}
+        else:
+            sql = "DELETE FROM leases WHERE candidate_id = ? AND annotator = ?"
+            self.db.execute(sql, [event["candidate_id"], event["annotator"]])
+        return self.insert("INSERT INTO events", event).lastrowid
+
+    def add_event(self, event: dict[str, Any]) -> int:
+        """Insert an event and log it; inside `write`."""
+        id = self.insert_event(event)
+        self.to_log([event])
+        return id
+
     def to_log(self, records: list[dict[str, Any]]) -> None:
         """Append to the event log; inside `write`, before its commit, so that the log never lacks a row."""
         if self._log:
@@ -86,7 +107,7 @@ class LabelDatabase:
 
     def _fill_empty_log(self) -> None:
         """Write what the database holds into a log that is empty: of a snapshot copied here alone, say."""
-        if not (self._log and self._log.empty):
+        if not self._log or self._log.size():
             return
         with self.write():
             candidates = self.rows("SELECT * FROM candidates ORDER BY rowid")

@@ -23,10 +23,14 @@ class EventLog:
         self.path = path
         self._held = hold(path, fcntl.LOCK_SH)
 
-    @property
-    def empty(self) -> bool:
-        """Tell whether nothing has been written yet."""
-        return not self.path.exists() or self.path.stat().st_size == 0
+    def size(self) -> int:
+        """Return how many bytes have been written."""
+        return self.path.stat().st_size if self.path.exists() else 0
+
+    def cut(self, size: int) -> None:
+        """Take back what was written after so many bytes; raises OSError."""
+        if self.size() > size:
+            os.truncate(self.path, size)
 
     def append(self, records: Iterable[dict]) -> None:
         """Write records and wait until they are on disk; raises OSError."""

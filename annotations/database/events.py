@@ -32,6 +32,8 @@ class Facts(TypedDict, total=False):
     """What can go with an answer.
 
     Attributes:
+        lease: the token of the lease it is given under.
+        token: the event's own; by default the lease's, so give one where there is no lease.
         note: in the annotator's words.
         confidence: 1 (low) to 3 (high), or None.
         flagged: somebody should look at it.
@@ -41,6 +43,8 @@ class Facts(TypedDict, total=False):
         client_at: the time by the annotator's own clock.
     """
 
+    lease: str
+    token: str | None
     note: str
     confidence: int | None
     flagged: bool
@@ -73,7 +77,7 @@ def new_event(
     kind: str,
     candidate_id: str,
     annotator: str,
-    token: str | None,
+    token: str | None = None,
     *,
     lease: str = "",
     label: str | None = None,

@@ -1,35 +1,33 @@
-"""The label store: candidates and events in SQLite, nothing ever updated or deleted, the answer a view."""
+"""The label store: candidates and what people said of them, in SQLite, nothing ever updated or deleted."""
 
-from collections import Counter
-from collections.abc import Callable, Collection, Iterable
+import json
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Unpack
 
-from annotations.assignment import claims
-from annotations.assignment import rules as settings
-from annotations.assignment.leases import Lease, LeaseRefused
-from annotations.assignment.rules import Settings
+from annotations.assignment.leases import Lease, LeaseRefused, Leases
+from annotations.assignment.rules import AssignmentRules, changed, read_rules
 from annotations.candidates import (
-    CANDIDATE_FIELDS,
     LABELS,
     BadCandidate,
     Candidate,
     LabelledCandidate,
     as_record,
     checked,
-    majority,
+    from_record,
 )
 from annotations.database.connection import LabelDatabase
 from annotations.database.events import BadEvent, Facts, TokenReused, UnknownLabel, new_event, stamp, text
 from annotations.database.schema import DatabaseUnavailable, NotALabelDatabase
-from annotations.store import progress
-from annotations.store import record as answers
-from annotations.store.record import UnknownCandidate
+from annotations.store.progress import StandingLabels
+from annotations.store.record import UnknownCandidate, record, take_back
 from vcs_demo.text import nfc
 
 __all__ = [
     "LABELS",
+    "AssignmentRules",
     "BadCandidate",
     "BadEvent",
     "Candidate",
@@ -39,14 +37,13 @@ __all__ = [
     "Lease",
     "LeaseRefused",
     "NotALabelDatabase",
-    "Settings",
     "TokenReused",
     "UnknownCandidate",
     "UnknownLabel",
 ]
 
 
-class LabelStore:
+class LabelStore(StandingLabels):
     """Candidates and what people said of them, in one SQLite file with an event log beside it.
 
     Labels, skips and undos are events; each annotator's latest answer that was not undone stands. An event is
@@ -107,25 +104,37 @@ class LabelStore:
         rows = self.database.rows("SELECT * FROM candidates WHERE id = ?", [nfc(candidate_id)])
         if not rows:
             raise UnknownCandidate(candidate_id, self.path)
-        return _candidate(rows[0])
+        return from_record(rows[0])
 
     def candidates(self) -> list[Candidate]:
         """Return all candidates, in the order they were added."""
-        return [_candidate(row) for row in self.database.rows("SELECT * FROM candidates ORDER BY rowid")]
+        return [from_record(row) for row in self.database.rows("SELECT * FROM candidates ORDER BY rowid")]
 
     # Assignment
 
-    def settings(self) -> Settings:
-        """Return the rules of assignment that stand."""
-        return settings.read(self.database)
+    def settings(self) -> AssignmentRules:
+        """Return the current rules of assignment."""
+        return read_rules(self.database)
 
-    def change_settings(self, *, by: str, **changes: Any) -> Settings:
-        """Change rules of assignment (the attributes of `Settings`), noting who did; return what stands then.
+    def change_settings(self, *, by: str, **changes: Any) -> AssignmentRules:
+        """Change rules of assignment (the attributes of `AssignmentRules`) together; return the rules afterwards.
+
+        What is as asked for already adds nothing.
+
+        Args:
+            by: who changes them.
+            changes: new values by name.
 
         Raises:
-            BadSetting, DatabaseUnavailable: see the classes; then nothing is changed.
+            UserError: an unknown name, a value out of range, or nobody in `by`; then nothing is changed.
+            DatabaseUnavailable: they could not be saved; then nothing is changed.
         """
-        return settings.change(self.database, changes, by, stamp(self.clock()))
+        facts = {"at": stamp(self.clock()), "by": text("person", by)}
+        with self.database.write():
+            values = changed(self.settings(), changes)
+            rows = [facts | {"name": name, "value": json.dumps(value)} for name, value in values.items()]
+            self.database.add("setting", rows)
+            return self.settings()
 
     def claim(self, annotator: str, *, only: Collection[str] | None = None) -> Lease | None:
         """Lend this annotator the candidate to judge next; None when nothing is left.
@@ -133,70 +142,83 @@ class LabelStore:
         Who holds an open lease gets it again, on any device: same candidate, same token, its full time anew.
         Otherwise: calibration first; gold mixed in; else queries one after the other, the least labelled next (of
         equals, onwards from a place of the annotator's own), each in an order of the annotator's own, which says
-        nothing of rank or score. Left out is what the annotator has labelled, and what `Settings.overlap` others
-        have labelled or hold. What was skipped comes again when the rest is done, once. `only` narrows all this
-        to some ids (an audit's sample).
+        nothing of rank or score. Left out is what the annotator has labelled, and what as many others as
+        `AssignmentRules.overlap` have labelled or hold. What was skipped comes again when the rest is done, once.
+
+        Args:
+            annotator: who asks.
+            only: ids to choose from (an audit's sample); None: all.
 
         Raises:
-            BadEvent: the annotator is empty or too long.
+            UserError: the annotator is empty or too long.
             DatabaseUnavailable: the lease could not be saved.
         """
-        name = text("annotator", annotator)
-        with self.database.write():
-            token = claims.claim(self.database, name, self.clock(), only)
-            if token is None:
-                return None
-            row = self.database.rows("SELECT * FROM leases WHERE token = ?", [token])[0]
-            return Lease(candidate=self.candidate(row.pop("candidate_id")), **row)
-
-    def next_candidate(self, annotator: str, *, only: Collection[str] | None = None) -> Candidate | None:
-        """Return the candidate that `claim` would lend now, without lending it."""
-        found = claims.due(self.database, text("annotator", annotator), self.clock(), only)
-        return None if found is None else self.candidate(found)
+        with self._leases(annotator) as leases:
+            return leases.claim(only)
 
     # Events
 
-    def label(
+    def label(self, candidate_id: str, annotator: str, label: str, **facts: Unpack[Facts]) -> int:
+        """Record a label and return its event id; the same token with the same content gives the same id.
+
+        A second label of the same annotator supersedes the first.
+
+        Args:
+            candidate_id: what was judged.
+            annotator: who judged it.
+            label: one of `LABELS`.
+            facts: what goes with it, see `Facts`. With a lease it counts if the lease is open, or expired but the
+                candidate still has room. **Without a lease the overlap does not bind**, so that corrections and
+                another team's answers can be recorded.
+
+        Raises:
+            UserError: an unknown label or candidate, or a bad text.
+            TokenReused: the token stands for another candidate, annotator or answer.
+            LeaseRefused: the lease does not cover it; nothing was changed.
+            DatabaseUnavailable: it could not be saved.
+        """
+        event = new_event("label", candidate_id, annotator, label=label, **facts)
+        with self._leases(annotator) as leases:
+            return record(leases, event)
+
+    def label_and_claim(
         self,
         candidate_id: str,
         annotator: str,
         label: str,
         *,
-        lease: str = "",
-        token: str | None = None,
+        only: Collection[str] | None = None,
         **facts: Unpack[Facts],
-    ) -> int:
-        """Record a label and return its event id; the same token with the same content gives the same id.
+    ) -> tuple[int, Lease | None]:
+        """Do `label` and `claim` in one transaction: a key press.
 
-        A second label of the same annotator supersedes the first. `lease` is the token of the lease it is given
-        under: it counts if the lease is open, or expired but the candidate has still room. **Without a lease the
-        overlap does not bind**: so another team's answers come in, and corrections. `token` is the event's; by
-        default the lease's, so give one where there is no lease. `facts` are what `Facts` lists.
-
-        Raises:
-            UnknownLabel, UnknownCandidate, BadEvent: see the classes.
-            TokenReused: the token stands for another candidate, annotator or answer.
-            LeaseRefused: the lease does not cover it (see its subclasses); nothing was changed.
-            DatabaseUnavailable: it could not be saved.
+        Sent again with the same token, it gives the same event id, and the candidate that is due now.
         """
-        event = new_event("label", candidate_id, annotator, token, lease=lease, label=label, **facts)
-        return answers.record(self.database, event, self.clock())
+        event = new_event("label", candidate_id, annotator, label=label, **facts)
+        with self._leases(annotator) as leases:
+            return record(leases, event), leases.claim(only)
 
-    def skip(
-        self,
-        candidate_id: str,
-        annotator: str,
-        *,
-        lease: str = "",
-        token: str | None = None,
-        **facts: Unpack[Facts],
-    ) -> int:
+    def skip(self, candidate_id: str, annotator: str, **facts: Unpack[Facts]) -> int:
         """Record that the annotator passes on a candidate; takes, returns and raises as `label`.
 
         A skip under an expired lease always counts: it takes nobody's place.
         """
-        event = new_event("skip", candidate_id, annotator, token, lease=lease, **facts)
-        return answers.record(self.database, event, self.clock())
+        event = new_event("skip", candidate_id, annotator, **facts)
+        with self._leases(annotator) as leases:
+            return record(leases, event)
+
+    def skip_and_claim(
+        self,
+        candidate_id: str,
+        annotator: str,
+        *,
+        only: Collection[str] | None = None,
+        **facts: Unpack[Facts],
+    ) -> tuple[int, Lease | None]:
+        """Do `skip` and `claim` in one transaction, as `label_and_claim`."""
+        event = new_event("skip", candidate_id, annotator, **facts)
+        with self._leases(annotator) as leases:
+            return record(leases, event), leases.claim(only)
 
     def undo(self, annotator: str, *, token: str | None = None) -> Candidate | None:
         """Take back the annotator's latest label or skip that stands; return its candidate (None: nothing).
@@ -206,55 +228,20 @@ class LabelStore:
 
         Raises:
             TokenReused: the token stands for another event.
-            CandidateTaken: a label from before the skip would stand again, but others have its place.
+            LeaseRefused: a label from before the skip would stand again, but others have its place.
             DatabaseUnavailable: it could not be saved.
         """
-        undone = answers.take_back(self.database, annotator, token, self.clock())
+        with self._leases(annotator) as leases:
+            undone = take_back(leases, token)
         return None if undone is None else self.candidate(undone)
 
     def events(self) -> list[dict[str, Any]]:
         """Return every event as it was written, oldest first."""
         return self.database.rows("SELECT * FROM events ORDER BY id")
 
-    # What stands
-
-    def labelled(self) -> list[LabelledCandidate]:
-        """Return every candidate with a standing label: what was decided, else the majority's; and the votes."""
-        with self.database.lock:
-            votes, decided = progress.votes(self.database), progress.decided(self.database)
-            rows = self.database.rows("SELECT * FROM candidates ORDER BY rowid")
-        return [
-            LabelledCandidate(
-                **as_record(_candidate(row)),
-                label=decided.get(row["id"]) or majority(v),
-                votes=v,
-                annotators=sum(v.values()),
-                consensus="adjudicated" if row["id"] in decided else "majority",
-            )
-            for row in rows
-            if (v := votes.get(row["id"]))
-        ]
-
-    def counts(self) -> dict[str, int]:
-        """Return label → number of candidates that stand under it (see `labelled`); all four labels, in their order."""
-        with self.database.lock:
-            votes, decided = progress.votes(self.database), progress.decided(self.database)
-        found = Counter(decided.get(candidate_id) or majority(v) for candidate_id, v in votes.items())
-        return {label: found[label] for label in LABELS}
-
-    def progress(self, annotator: str | None = None, *, left: bool = True) -> dict[str, int]:
-        """Count candidates, queries, labelled candidates, standing labels and annotators.
-
-        With an annotator also that one's `answered`, `skipped` and, if wanted (the slowest), `left`: what `claim` has.
-        """
-        counted = progress.everyones(self.database)
-        if annotator is not None:
-            name = text("annotator", annotator)
-            counted |= progress.ones_own(self.database, name)
-            if left:
-                counted["left"] = progress.left(self.database, name, self.settings())
-        return counted
-
-
-def _candidate(row: dict[str, Any]) -> Candidate:
-    return Candidate(**{name: row[name] for name in CANDIDATE_FIELDS})
+    @contextmanager
+    def _leases(self, annotator: str) -> Iterator[Leases]:
+        """Hold a write transaction, in the name of an annotator."""
+        name = text("annotator", annotator)
+        with self.database.write():
+            yield Leases(self.database, name, self.clock())

@@ -1,8 +1,13 @@
-"""How far labelling is, out of the counters."""
+"""What the labels say so far: the label that stands on each candidate, and how far labelling is."""
+
+from collections import Counter
+from typing import Any
 
 from annotations.assignment.order import NO_CAP, ROUNDS
-from annotations.assignment.rules import Settings
+from annotations.assignment.rules import read_rules
+from annotations.candidates import LABELS, LabelledCandidate, as_record, from_record, majority
 from annotations.database.connection import LabelDatabase
+from annotations.database.events import text
 
 _EVERYONE = """
 SELECT count(*) AS candidates, (SELECT count(*) FROM query_counts) AS queries,
@@ -11,12 +16,15 @@ SELECT count(*) AS candidates, (SELECT count(*) FROM query_counts) AS queries,
     (SELECT count(*) FROM annotator_counts WHERE answered > 0) AS annotators
 FROM candidate_counts
 """
-_HANDED_OUT = """
-    (c.role = 'main' AND c.labels < :cap OR c.role = 'calibration' AND :calibration OR c.role = 'gold' AND :gold)
-"""
 _MINE = """
 SELECT (SELECT coalesce(sum(answered), 0) FROM annotator_counts WHERE annotator = :annotator) AS answered,
     (SELECT count(*) FROM standing WHERE annotator = :annotator AND label IS NULL) AS skipped
+"""
+# What is handed out at all, less what this annotator is done with: labelled, or skipped as often as it is offered.
+# With a cap of 2, three main candidates labelled by 0, 1 and 2 people leave two to hand out; had the annotator
+# labelled the second one, one is left.
+_HANDED_OUT = """
+    (c.role = 'main' AND c.labels < :cap OR c.role = 'calibration' AND :calibration OR c.role = 'gold' AND :gold)
 """
 _LEFT = f"""
 SELECT (SELECT count(*) FROM candidate_counts c WHERE {_HANDED_OUT}) - (
@@ -24,39 +32,64 @@ SELECT (SELECT count(*) FROM candidate_counts c WHERE {_HANDED_OUT}) - (
     WHERE s.annotator = :annotator AND (s.label IS NOT NULL OR s.skips >= :rounds) AND {_HANDED_OUT}) AS left
 """
 _VOTES = "SELECT candidate_id, label, count(*) AS n FROM standing WHERE label IS NOT NULL GROUP BY 1, 2"
+_DECIDED = "SELECT candidate_id, label, max(id) FROM decisions GROUP BY candidate_id"
 
 
-def everyones(database: LabelDatabase) -> dict[str, int]:
-    """Count candidates, queries, labelled candidates, standing labels and annotators."""
-    return database.rows(_EVERYONE)[0]
+class StandingLabels:
+    """The reading side of the label store."""
 
+    database: LabelDatabase
 
-def ones_own(database: LabelDatabase, annotator: str) -> dict[str, int]:
-    """Count what an annotator has answered and skipped."""
-    return database.rows(_MINE, {"annotator": annotator})[0]
+    def labelled(self) -> list[LabelledCandidate]:
+        """Return every candidate with a standing label: what was decided, else the majority's; and the votes."""
+        with self.database.lock:
+            votes, decided = self._votes()
+            rows = self.database.rows("SELECT * FROM candidates ORDER BY rowid")
+        return [
+            LabelledCandidate(
+                **as_record(from_record(row)),
+                label=decided.get(row["id"]) or majority(v),
+                votes=v,
+                annotators=sum(v.values()),
+                consensus="adjudicated" if row["id"] in decided else "majority",
+            )
+            for row in rows
+            if (v := votes.get(row["id"]))
+        ]
 
+    def counts(self) -> dict[str, int]:
+        """Return label → number of candidates that stand under it (see `labelled`); all labels, in their order."""
+        votes, decided = self._votes()
+        numbers = Counter(decided.get(candidate_id) or majority(v) for candidate_id, v in votes.items())
+        return {label: numbers[label] for label in LABELS}
 
-def left(database: LabelDatabase, annotator: str, settings: Settings) -> int:
-    """Count what may still be lent to an annotator, as if nobody held anything."""
-    facts = {
-        "annotator": annotator,
-        "rounds": ROUNDS,
-        "cap": NO_CAP if settings.overlap is None else settings.overlap,
-        "calibration": settings.calibration,
-        "gold": settings.gold_share > 0,
-    }
-    return database.rows(_LEFT, facts)[0]["left"]
+    def progress(self, annotator: str | None = None, *, left: bool = True) -> dict[str, int]:
+        """Count candidates, queries, labelled candidates, standing labels and annotators.
 
+        With an annotator also that one's `answered`, `skipped` and, if wanted (the slowest), `left`: what may still be
+        lent, as if nobody held anything.
+        """
+        counts = self.database.rows(_EVERYONE)[0]
+        if annotator is None:
+            return counts
+        facts: dict[str, Any] = {"annotator": text("annotator", annotator)}
+        counts |= self.database.rows(_MINE, facts)[0]
+        if left:
+            rules = read_rules(self.database)
+            facts |= {
+                "rounds": ROUNDS,
+                "cap": NO_CAP if rules.overlap is None else rules.overlap,
+                "calibration": rules.calibration,
+                "gold": rules.gold_share > 0,
+            }
+            counts |= self.database.rows(_LEFT, facts)[0]
+        return counts
 
-def votes(database: LabelDatabase) -> dict[str, dict[str, int]]:
-    """Return candidate id → label → how many annotators say so, where anyone says anything."""
-    found: dict[str, dict[str, int]] = {}
-    for row in database.rows(_VOTES):
-        found.setdefault(row["candidate_id"], {})[row["label"]] = row["n"]
-    return found
-
-
-def decided(database: LabelDatabase) -> dict[str, str]:
-    """Return candidate id → the label that an adjudicator decided on, where one did."""
-    rows = database.rows("SELECT candidate_id, label, max(id) FROM decisions GROUP BY candidate_id")
-    return {row["candidate_id"]: row["label"] for row in rows}
+    def _votes(self) -> tuple[dict[str, dict[str, int]], dict[str, str]]:
+        """Return, by candidate id, how many annotators gave which label, and the label that was decided on."""
+        votes: dict[str, dict[str, int]] = {}
+        with self.database.lock:
+            for row in self.database.rows(_VOTES):
+                votes.setdefault(row["candidate_id"], {})[row["label"]] = row["n"]
+            decided = {row["candidate_id"]: row["label"] for row in self.database.rows(_DECIDED)}
+        return votes, decided

@@ -39,7 +39,7 @@ def test_mined_candidates_are_ready_to_label(own_data_dir, capsys):
     assert said.startswith("12 candidates from 12 of ")
     assert "Added to" in said and "12; already there: 0" in said
     with LabelStore(own_data_dir / "labels.db", read_only=True) as store:
-        assert store.next_candidate("lan").miner == "bm25"
+        assert store.candidates()[0].miner == "bm25"
     assert main(arguments.split()) == 0
     again = capsys.readouterr().out  # mining again finds new ones
     assert "12; already there: 0" in again and "Passages passed over: 12, candidates already." in again

@@ -78,7 +78,7 @@ def test_an_audit_speaks_of_the_labelled_part_of_its_sample(store, make):
     assert (empty.labelled, hard.of, hard.share, hard.low, hard.high) == (0, 0, None, 0, 1)
     ids = [c.id for c in empty.sample]
     for number in range(8):
-        candidate = store.next_candidate("lan", only=ids)
+        candidate = store.claim("lan", only=ids).candidate
         store.label(candidate.id, "lan", "false_negative" if number < 2 else "hard", token=str(number))
     outside = next(c for c in candidates if c.id not in ids)
     store.label(outside.id, "lan", "trivial", token="outside")

@@ -156,7 +156,7 @@ def rules(path):
         return [
             store.database.rows(f"SELECT * FROM {table} ORDER BY id")
             for table in ("settings", "gold", "calibration")
-        ] + [store.settings(), store.progress("lan"), store.next_candidate("mai")]
+        ] + [store.settings(), store.progress("lan")]
 
 
 @pytest.fixture
