@@ -17,6 +17,7 @@ from vcs_demo.benchmark.tasks import (
     RETRIEVAL_SPLITS,
     TASK_NAMES,
     load_task,
+    main_measure,
     subset_queries,
 )
 from vcs_demo.errors import UserError, carried_out
@@ -152,7 +153,6 @@ def _rankers(options: argparse.Namespace) -> int:
 
 def _compare(options: argparse.Namespace) -> int:
     from vcs_demo.measuring.comparison import by_subset, compare, where
-    from vcs_demo.measuring.leaderboard import main_measure
     from vcs_demo.rankers.catalog import load_ranker
 
     _writable(options.json)

@@ -1,4 +1,8 @@
-"""Long work in a thread, watched from a generator: progress while it runs, and closing the generator stops it."""
+"""Long work in a thread, watched from a generator: progress while it runs, and closing the generator stops it.
+
+`TRANSFORMERS` is a lock: `datasets` looks into `transformers` when that is in `sys.modules`, also while another thread
+is still importing it (seconds), and then fails on a name that is not there yet. Both sides hold the lock.
+"""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -8,6 +12,7 @@ from typing import Any
 from vcs_demo.errors import UserError
 
 Progress = Callable[[int, int], None]  # (done, total)
+TRANSFORMERS = threading.RLock()
 
 
 class Cancelled(Exception):

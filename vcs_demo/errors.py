@@ -39,6 +39,19 @@ def carried_out(command: Callable[[], int | None], interrupted: str) -> int:
         return 130
 
 
+def reason(error: BaseException, *, root: bool = False) -> str:
+    """Return what an exception of a library says, on one line without its full stop, at most 200 characters.
+
+    Args:
+        error: the exception.
+        root: what its first cause says instead.
+    """
+    while root and error.__cause__ is not None:
+        error = error.__cause__
+    text = " ".join(str(error).split()) or type(error).__name__
+    return (text if len(text) <= 200 else text[:199] + "…").rstrip(".")
+
+
 def quoted(value: object, limit: int = 80) -> str:
     """Quote a value for a message: on one line, printable, at most `limit` characters."""
     shown = (c if c.isprintable() else " " if c.isspace() else "\ufffd" for c in str(value)[: 10 * limit])

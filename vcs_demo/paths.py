@@ -35,3 +35,11 @@ def runs_dir() -> Path:
     path = data_dir() / "runs"
     path.mkdir(exist_ok=True)
     return path
+
+
+def is_folder(path: str) -> bool:
+    """Tell whether a text names a folder; an over-long or impossible name does not."""
+    try:
+        return bool(path) and Path(path).expanduser().is_dir()
+    except (OSError, RuntimeError, ValueError):
+        return False

@@ -13,9 +13,9 @@ from annotations.candidates import LABELS, LabelledCandidate
 from annotations.exchange.cells import guard, unguard
 from annotations.exchange.triples import ImportReport, RowProblem, import_triples
 from annotations.store.label_store import LabelStore
+from vcs_demo.background import TRANSFORMERS
 from vcs_demo.errors import UserError, quoted
 from vcs_demo.files import json_line
-from vcs_demo.imports import TRANSFORMERS
 
 if TYPE_CHECKING:
     import pyarrow

@@ -17,10 +17,9 @@ from training.retraining.labels import check_floors, read_labels
 from training.retraining.origin import evaluation_source, judged_splits
 from training.retraining.output import Workplace
 from vcs_demo.benchmark.sources import source_label
-from vcs_demo.benchmark.tasks import RetrievalTask, load_task
+from vcs_demo.benchmark.tasks import RetrievalTask, load_task, main_measure
 from vcs_demo.errors import UserError, quoted
 from vcs_demo.measuring.evaluate import evaluate, training_hashes
-from vcs_demo.measuring.leaderboard import main_measure
 from vcs_demo.paths import models_dir
 from vcs_demo.rankers.dense import DenseRanker
 from vcs_demo.terminal import say

@@ -7,16 +7,13 @@ All three go through `datasets`. A folder mirrors the hub: `DIR/<owner>/<data se
 from collections.abc import Sequence
 from pathlib import Path
 
-from vcs_demo.errors import UserError, quoted
-from vcs_demo.imports import TRANSFORMERS
+from vcs_demo.background import TRANSFORMERS
+from vcs_demo.errors import UserError, quoted, reason
+from vcs_demo.paths import data_dir, is_folder
 
 MINIATURE = Path(__file__).parent / "miniature"
-HUB_TIMEOUT = 8.0  # seconds
+HUB_TIMEOUT = 8.0  # seconds for the first answer; the client itself retries for minutes
 _SUFFIXES = {".parquet": "parquet", ".jsonl": "json"}
-
-
-class SourceError(UserError):
-    """A task's rows cannot be had from the source as asked."""
 
 
 def is_hub(source: str) -> bool:
@@ -24,18 +21,10 @@ def is_hub(source: str) -> bool:
     return source == "hub"
 
 
-def is_folder(path: str) -> bool:
-    """Tell whether a text names a folder; an over-long or impossible name does not."""
-    try:
-        return bool(path) and Path(path).expanduser().is_dir()
-    except (OSError, RuntimeError, ValueError):
-        return False
-
-
 def check_source(source: str) -> None:
-    """Raise SourceError unless the source is `mini`, `hub` or a folder."""
+    """Raise UserError unless the source is `mini`, `hub` or a folder."""
     if source not in ("mini", "hub") and not is_folder(source):
-        raise SourceError(
+        raise UserError(
             f"The source {quoted(source)} is not a folder; give 'mini', 'hub' or a folder laid out like the hub."
         )
 
@@ -64,7 +53,7 @@ def read_rows(
         parts: configurations whose concatenation stands for `config` where a folder has no file for it.
 
     Raises:
-        SourceError: no such folder, file, configuration or column; a broken file; the hub out of reach.
+        UserError: no such folder, file, configuration or column; a broken file; the hub out of reach.
     """
     if is_hub(source):
         tables = [_from_hub(dataset, config, split)]
@@ -76,7 +65,7 @@ def read_rows(
     for name, table in tables:
         missing = [column for column in columns if column not in table.column_names]
         if missing:
-            raise SourceError(
+            raise UserError(
                 f"{name} has no column {', '.join(map(quoted, missing))}; "
                 f"it has {', '.join(map(quoted, table.column_names))}."
             )
@@ -96,14 +85,14 @@ def _files(
         return list(found.values())
     if found:
         missing = ", ".join(part for part in parts if part not in found)
-        raise SourceError(
+        raise UserError(
             f"The source {quoted(source)} has {split} of {', '.join(found)} but not of {missing}, so it is not the "
             f"whole of {dataset}; add {config}/{split}.parquet, or take one part alone."
         )
     folder = f"{dataset}/{config}" if config else dataset
     here = sorted(str(p.relative_to(root)) for p in root.rglob("*") if p.suffix in _SUFFIXES)
     shown = ", ".join(here[:8]) + (" …" if len(here) > 8 else "")
-    raise SourceError(
+    raise UserError(
         f"The source {quoted(source)} has no {folder}/{split}.parquet (or .jsonl); "
         + (f"it has {shown}." if here else "it holds no .parquet or .jsonl file at all.")
     )
@@ -121,9 +110,11 @@ def _from_file(path: Path) -> tuple[str, "datasets.Dataset"]:  # noqa: F821
     reader = datasets.Dataset.from_parquet if path.suffix == ".parquet" else datasets.Dataset.from_json
     try:
         with TRANSFORMERS:
-            return name, reader(str(path), keep_in_memory=True, cache_dir=str(_cache()))
+            return name, reader(str(path), keep_in_memory=True, cache_dir=str(data_dir() / "cache"))
     except Exception as error:  # pyarrow and datasets raise many kinds for a broken file
-        raise SourceError(f"{name} cannot be read as {_SUFFIXES[path.suffix]}: {_reason(error)}.") from error
+        raise UserError(
+            f"{name} cannot be read as {_SUFFIXES[path.suffix]}: {reason(error, root=True)}."
+        ) from error
 
 
 def _from_hub(dataset: str, config: str | None, split: str) -> tuple[str, "datasets.Dataset"]:  # noqa: F821
@@ -138,20 +129,7 @@ def _from_hub(dataset: str, config: str | None, split: str) -> tuple[str, "datas
         with TRANSFORMERS:
             return name, datasets.load_dataset(dataset, config, split=split)
     except Exception as error:  # the client's many network, 404 and format errors
-        raise SourceError(
-            f"{name} could not be had from the hub: {_reason(error)}. Check the name and the network, "
+        raise UserError(
+            f"{name} could not be had from the hub: {reason(error, root=True)}. Check the name and the network, "
             "set HF_HUB_OFFLINE=1 to use an earlier download, or give a folder or 'mini' as the source."
         ) from error
-
-
-def _cache() -> Path:
-    from vcs_demo.paths import data_dir
-
-    return data_dir() / "cache"
-
-
-def _reason(error: BaseException) -> str:
-    while error.__cause__ is not None:
-        error = error.__cause__
-    text = " ".join(str(error).split()) or type(error).__name__
-    return (text if len(text) <= 200 else text[:199] + "…").rstrip(".")

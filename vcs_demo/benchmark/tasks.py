@@ -24,10 +24,6 @@ MAIN_TASKS = ("vimedretrieve", *_RERANKING)
 TASK_NAMES = ("vimedretrieve", *(f"vimedretrieve/{s}" for s in VIMED_SUBSETS), *_RERANKING)
 
 
-class TaskError(UserError):
-    """An unknown task or split, or rows of which no task can be made."""
-
-
 @dataclass(frozen=True)
 class Task:
     """Queries, passages and relevance judgements of one split of one source.
@@ -88,15 +84,19 @@ def load_task(name: str, source: str = "mini", split: str = "test") -> Task:
     """Load a task by name from a source; the result is kept in memory and must not be changed.
 
     Raises:
-        TaskError: unknown task or split, or no usable row.
-        SourceError: the rows cannot be read.
+        UserError: an unknown task or split, rows that cannot be read, or no usable row.
     """
     if name not in TASK_NAMES:
-        raise TaskError(f"There is no task {quoted(name)}; the tasks are {', '.join(TASK_NAMES)}.")
+        raise UserError(f"There is no task {quoted(name)}; the tasks are {', '.join(TASK_NAMES)}.")
     valid = ("test",) if name in _RERANKING else RETRIEVAL_SPLITS
     if split not in valid:
-        raise TaskError(f"The task {name} has no split {quoted(split)}; it has {', '.join(valid)}.")
+        raise UserError(f"The task {name} has no split {quoted(split)}; it has {', '.join(valid)}.")
     return _load(name, source, split)
+
+
+def main_measure(task: str) -> str:
+    """Return the measure that the paper reports for a task: accuracy@20 for retrieval, map for reranking."""
+    return "accuracy@20" if task.startswith("vimedretrieve") else "map"
 
 
 def subset_queries(source: str, split: str) -> dict[str, frozenset[str]]:
@@ -167,7 +167,7 @@ def retrieval_task(name: str, source: str, split: str, rows: Iterable[dict]) -> 
             queries[query_id] = question
             relevant.setdefault(query_id, set()).update(own)
     if not queries:
-        raise TaskError(f"No row of {name} ({source}, {split}) has both a question and a context.")
+        raise UserError(f"No row of {name} ({source}, {split}) has both a question and a context.")
     qrels = {
         q: frozenset(twin for passage_id in ids for twin in same_text[passages[passage_id]])
         for q, ids in relevant.items()
@@ -200,13 +200,13 @@ def reranking_task(name: str, source: str, rows: Iterable[dict]) -> RerankingTas
         # By id, not positives first: a ranker that ties everything must not look good by the file's order.
         candidates[query_id] = tuple(sorted(positive | negative))
     if not queries:
-        raise TaskError(f"No row of {name} ({source}) has an anchor, a positive and a negative.")
+        raise UserError(f"No row of {name} ({source}) has an anchor, a positive and a negative.")
     return RerankingTask(name, source, "test", queries, passages, qrels, count, candidates)
 
 
 def _texts(value: object) -> dict[str, str]:
     if not isinstance(value, str | list | tuple | None):
-        raise TaskError(f"A row has {quoted(value)} where a list of texts belongs; mend the file.")
+        raise UserError(f"A row has {quoted(value)} where a list of texts belongs; mend the file.")
     items = [value] if isinstance(value, str) else list(value or ())
     texts = (nfc(str(item or "")).strip() for item in items)
     return {f"p{content_hash(text)[:12]}": text for text in texts if text}

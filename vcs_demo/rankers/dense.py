@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vcs_demo.background import Progress
-from vcs_demo.errors import quoted
-from vcs_demo.imports import TRANSFORMERS
-from vcs_demo.rankers.base import PassageIndex, Ranker, RankerError
+from vcs_demo.background import TRANSFORMERS, Progress
+from vcs_demo.errors import UserError, quoted
+from vcs_demo.rankers.base import HASH_DIGITS, PassageIndex, Ranker
 from vcs_demo.rankers.vectors import VectorIndex, kept_vectors
 from vcs_demo.text import nfc
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
+TRAINING_QUERIES = "training_queries.txt"
 _ENCODING = 2  # raise when our own encoding or rounding changes
 _WEIGHTY = {".safetensors", ".json", ".txt", ".model", ".codes", ".bin"}
 KEPT_FROM = 64  # passages: fewer are encoded anew faster than they are worth keeping
@@ -53,7 +53,7 @@ class ModelRanker(Ranker):
         self.usage = usage
         self._loading = Lock()
         if not (self.path / "modules.json").is_file() and not (self.path / "config.json").is_file():
-            raise RankerError(
+            raise UserError(
                 f"{quoted(self.path)} is not a SentenceTransformer directory (no modules.json); "
                 "give the folder that save_pretrained wrote."
             )
@@ -68,7 +68,7 @@ class ModelRanker(Ranker):
         )
         for path in sorted(self.path.rglob("*")):
             if path.is_file() and path.suffix in _WEIGHTY:
-                if path.name in {"training_queries.txt", "training.json"}:
+                if path.name in (TRAINING_QUERIES, "training.json"):
                     continue
                 digest.update(f"{path.relative_to(self.path)}\n".encode())
                 with path.open("rb") as file:
@@ -78,8 +78,22 @@ class ModelRanker(Ranker):
         return digest.hexdigest()[:16]
 
     @property
+    def training_hashes(self) -> frozenset[str]:
+        """Return those in `training_queries.txt` beside the model, which lists whole hashes or their first digits."""
+        try:
+            lines = (self.path / TRAINING_QUERIES).read_text("utf-8").split()
+        except FileNotFoundError:
+            return frozenset()
+        return frozenset(digits[:HASH_DIGITS] for digits in lines)
+
+    @property
+    def training_known(self) -> bool:
+        """Tell whether `training_queries.txt` is beside the model."""
+        return (self.path / TRAINING_QUERIES).is_file()
+
+    @property
     def model(self) -> Any:
-        """Load the model at its first use (a second or two), once; raises RankerError if it cannot be."""
+        """Load the model at its first use (a second or two), once; raises UserError if it cannot be."""
         with self._loading:
             return self._model
 
@@ -92,7 +106,7 @@ class ModelRanker(Ranker):
             try:
                 model = self._load()
             except Exception as error:  # transformers and safetensors raise many kinds for a broken directory
-                raise RankerError(
+                raise UserError(
                     f"The model in {quoted(self.path)} cannot be loaded ({quoted(error, 160)}); "
                     "give a complete SentenceTransformer directory."
                 ) from error
@@ -135,7 +149,7 @@ class DenseRanker(ModelRanker):
         """Return the weight that BM25 has in a fusion with this model, chosen on held-out data; None: not chosen.
 
         Raises:
-            RankerError: `fusion.json` beside the model says something else than a weight in [0, 1].
+            UserError: `fusion.json` beside the model says something else than a weight in [0, 1].
         """
         path = self.path / "fusion.json"
         if not path.is_file():
@@ -143,11 +157,9 @@ class DenseRanker(ModelRanker):
         try:
             weight = float(json.loads(path.read_text("utf-8"))["bm25_weight"])
         except (ValueError, TypeError, KeyError, OSError) as error:
-            raise RankerError(
-                f"{quoted(path.name)} of {self.name} holds no bm25_weight; delete it."
-            ) from error
+            raise UserError(f"{quoted(path.name)} of {self.name} holds no bm25_weight; delete it.") from error
         if not 0 <= weight <= 1:
-            raise RankerError(f"The bm25_weight of {self.name} is {weight}; it must be between 0 and 1.")
+            raise UserError(f"The bm25_weight of {self.name} is {weight}; it must be between 0 and 1.")
         return weight
 
     def _load(self) -> "SentenceTransformer":

@@ -51,6 +51,16 @@ class FusionRanker(Ranker):
         how = f"rrf{RRF_K}-{RRF_DEPTH}" if self.weights is None else "z{:g}:{:g}".format(*self.weights)
         return f"{how}({','.join(part.fingerprint for part in self.parts)})"
 
+    @property
+    def training_hashes(self) -> frozenset[str]:
+        """Return what either part was trained on."""
+        return self.parts[0].training_hashes | self.parts[1].training_hashes
+
+    @property
+    def training_known(self) -> bool:
+        """Tell whether it is known of both parts."""
+        return all(part.training_known for part in self.parts)
+
     def index(self, passages: Sequence[str], progress: Progress | None = None) -> PassageIndex:
         """Index the passages with both parts."""
         parts = [part.index(passages, progress) for part in self.parts]

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 
-from vcs_demo.errors import quoted
-from vcs_demo.rankers.base import RankerError
+from vcs_demo.benchmark.sources import HUB_TIMEOUT
+from vcs_demo.errors import UserError, quoted, reason
 from vcs_demo.rankers.dense import Usage
 
-TIMEOUT = 8.0  # seconds for the first answer; the client itself retries for minutes
 _NAME = re.compile(r"[\w.-]{1,96}/[\w.-]{1,96}(@[\w./-]{1,100})?", re.ASCII)
 # The second kind is read by PyTorch's weights-only unpickler, which runs no code.
 _WEIGHTS = ("model*.safetensors", "pytorch_model*.bin")
@@ -78,7 +77,7 @@ def download(model: HubModel) -> Path:
     """Return the model's folder, downloaded if the cache lacks it; the client shows its own progress.
 
     Raises:
-        RankerError: no network, no such repository or revision, no weights, a transfer that broke off.
+        UserError: no network, no such repository or revision, no weights, a transfer that broke off.
     """
     here = local_folder(model)
     if here is not None:
@@ -87,13 +86,13 @@ def download(model: HubModel) -> Path:
 
     name = f"{model.repository}@{model.revision}"
     if constants.is_offline_mode():
-        raise RankerError(
+        raise UserError(
             f"The model {quoted(name)} is not in the cache, and HF_HUB_OFFLINE forbids to fetch it; unset it, or take "
             "another ranker."
         )
     try:
         # This one question says in seconds that the hub is out of reach, or the name or revision unknown.
-        info = HfApi().model_info(model.repository, revision=model.revision, timeout=TIMEOUT)
+        info = HfApi().model_info(model.repository, revision=model.revision, timeout=HUB_TIMEOUT)
         files = [file.rfilename for file in info.siblings or ()]
         weights = next((w for w in _WEIGHTS if any(fnmatch(file, w) for file in files)), None)
         if weights is not None:
@@ -102,19 +101,14 @@ def download(model: HubModel) -> Path:
                     model.repository,
                     revision=model.revision,
                     allow_patterns=[*_SMALL, weights],
-                    etag_timeout=TIMEOUT,
+                    etag_timeout=HUB_TIMEOUT,
                 )
             )
     except Exception as error:  # the client's many network, 404 and disk errors
-        raise RankerError(
-            f"The model {quoted(name)} could not be had from the hub: {_reason(error)}. Check the name and the "
+        raise UserError(
+            f"The model {quoted(name)} could not be had from the hub: {reason(error)}. Check the name and the "
             "network; the same command goes on where it broke off."
         ) from error
-    raise RankerError(
+    raise UserError(
         f"The model {quoted(name)} has no weights that we load; it has {quoted(', '.join(files), 200)}."
     )
-
-
-def _reason(error: BaseException) -> str:
-    text = " ".join(str(error).split()) or type(error).__name__
-    return (text if len(text) <= 160 else text[:159] + "…").rstrip(".")

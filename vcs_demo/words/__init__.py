@@ -29,6 +29,11 @@ def explain(error: UserError, lang: str) -> str:
     return say(lang, error.key, **error.values) if error.key in words(lang) else str(error)
 
 
+def refusal(key: str, **values: object) -> UserError:
+    """Return the error whose sentence is the text of a key, in English; `explain` says it in either language."""
+    return UserError(say("en", key, **values), key, **values)
+
+
 @cache
 def guideline(lang: str) -> tuple[str, str]:
     """Return the labelling guidelines in a language as (version, Markdown); every label keeps the version."""

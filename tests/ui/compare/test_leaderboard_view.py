@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import pytest
 
-import vcs_demo.measuring.leaderboard
-from vcs_demo.benchmark.tasks import retrieval_task
+import vcs_demo.library
+from vcs_demo.benchmark.tasks import main_measure, retrieval_task
 from vcs_demo.errors import UserError
 from vcs_demo.library import Library
 from vcs_demo.measuring.evaluate import evaluate
-from vcs_demo.measuring.leaderboard import compute, main_measure, rows
+from vcs_demo.measuring.leaderboard import rows
 from vcs_demo.measuring.run_store import keep, kept_runs
 from vcs_demo.paths import runs_dir
 from vcs_demo.rankers.base import Ranker
@@ -95,11 +95,11 @@ def small(tmp_path):
 
 
 def test_computing_yields_where_it_is_and_keeps_the_run(small):
-    *_, last = compute(small, ["virerank"], ["bm25"])
+    *_, last = small.compute(["virerank"], ["bm25"])
     assert (last.task, last.ranker, last.done, last.total) == ("virerank", "bm25", 3, 3)
     assert last.run.source == "source" and last.run.metrics["map"] == 1
     assert kept_runs() == [replace(last.run, per_query={}, ranking={})]
-    *_, again = compute(small, ["virerank"], ["bm25"])
+    *_, again = small.compute(["virerank"], ["bm25"])
     assert again.run == last.run
 
 
@@ -127,8 +127,8 @@ class Endless(Ranker):
 
 def test_closing_the_generator_ends_the_work_and_leaves_no_run(library, monkeypatch):
     endless = Endless()
-    monkeypatch.setattr(vcs_demo.measuring.leaderboard, "load_ranker", lambda name, allow_paths: endless)
-    steps = compute(library, ["vimedretrieve"], ["endless"])
+    monkeypatch.setattr(vcs_demo.library, "load_ranker", lambda name, allow_paths: endless)
+    steps = library.compute(["vimedretrieve"], ["endless"])
     step = next(steps)
     assert (step.ranker, step.run) == ("endless", None) and step.total > 0
     assert not endless.ended.is_set()
@@ -159,7 +159,7 @@ def test_a_failure_is_told_apart_from_a_wrong_choice(library, monkeypatch):
         def index(self, passages, progress=None):
             raise ZeroDivisionError
 
-    monkeypatch.setattr(vcs_demo.measuring.leaderboard, "load_ranker", lambda name, allow_paths: Broken())
+    monkeypatch.setattr(vcs_demo.library, "load_ranker", lambda name, allow_paths: Broken())
     with pytest.raises(RuntimeError, match="see the log") as error:
-        list(compute(library, ["vimedretrieve"], ["broken"]))
+        list(library.compute(["vimedretrieve"], ["broken"]))
     assert isinstance(error.value.__cause__, ZeroDivisionError) and not isinstance(error.value, UserError)

@@ -3,7 +3,6 @@
 import pytest
 
 from vcs_demo.errors import UserError
-from vcs_demo.library import BadRequest
 from vcs_demo.ui.compare.rerank import RERANKING_TASKS, filled, groups_of, parsed, reranked
 
 QUERY = "Trẻ sốt cao nên làm gì?"
@@ -90,14 +89,14 @@ def test_the_page_says_what_is_wrong(library):
 
 @pytest.mark.parametrize("passages", ["chuỗi", 5, {"a": 1, "b": 2}])
 def test_passages_that_are_no_list_are_refused(library, passages):
-    with pytest.raises(BadRequest):
+    with pytest.raises(UserError):
         list(library.rerank(QUERY, passages, ["bm25"]))
 
 
 def test_an_unknown_group_is_refused(library, sentence):
-    with pytest.raises(BadRequest) as error:
+    with pytest.raises(UserError) as error:
         filled(library, "virerank", "no-such")
     assert sentence(error.value, "'no-such'")
     assert filled(library, "virerank", None) == ("", "")
-    with pytest.raises(BadRequest):
+    with pytest.raises(UserError):
         library.group("vimedretrieve", "a00000")

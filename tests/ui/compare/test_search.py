@@ -4,7 +4,7 @@ import gradio as gr
 import pytest
 
 from vcs_demo.errors import UserError
-from vcs_demo.library import BadRequest, Library, checked_k, ranker_choices
+from vcs_demo.library import Library, checked_k, ranker_choices
 from vcs_demo.ui.compare.search import queries_of, search_api, searched
 
 
@@ -94,7 +94,7 @@ def test_the_longest_query_and_most_passages_are_taken(library):
 
 @pytest.mark.parametrize("k", [float("inf"), float("-inf")])
 def test_an_infinite_k_is_refused_like_any_other(k):
-    with pytest.raises(BadRequest):
+    with pytest.raises(UserError):
         checked_k(k)
 
 

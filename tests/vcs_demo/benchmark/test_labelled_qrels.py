@@ -90,4 +90,4 @@ def test_a_broken_file_is_one_sentence(tmp_path, text):
 def test_a_query_from_a_corpus_cannot_write_to_the_terminal():
     from vcs_demo.text import cell
 
-    assert cell("a\x1b[31mb | c\nd" + "x" * 900) == ("a [31mb ¦ c d" + "x" * 900)[:200]
+    assert cell("a\x1b[31mb | c\nd" + "x" * 900) == ("a [31mb ¦ c d" + "x" * 900)[:199] + "…"

@@ -3,8 +3,7 @@ import json
 import pandas as pd
 import pytest
 
-from vcs_demo.benchmark.sources import SourceError
-from vcs_demo.benchmark.tasks import TaskError, load_task, reranking_task, retrieval_task, windows
+from vcs_demo.benchmark.tasks import load_task, reranking_task, retrieval_task, windows
 from vcs_demo.errors import UserError
 
 CONTEXT = "Nên uống nước ấm khi bị ho. " * 30
@@ -81,7 +80,7 @@ def test_a_folder_source_is_read_as_parquet_or_jsonl(folder):
 
 
 def test_the_parts_make_the_whole_and_a_missing_part_is_named(folder):
-    with pytest.raises(SourceError, match="not of medicine, disease, body-part"):
+    with pytest.raises(UserError, match="not of medicine, disease, body-part"):
         load_task("vimedretrieve", str(folder))
     vimed = folder / "tmnam20" / "ViMedAQA"
     for number, part in enumerate(("medicine", "disease", "body-part")):
@@ -92,7 +91,7 @@ def test_the_parts_make_the_whole_and_a_missing_part_is_named(folder):
 
 
 def test_a_row_with_a_number_for_texts_is_one_sentence():
-    with pytest.raises(TaskError, match="'5' where a list of texts belongs"):
+    with pytest.raises(UserError, match="'5' where a list of texts belongs"):
         reranking_task("virerank", "here", [{"anchor": "Trời mưa.", "pos": 5, "neg": ["Nắng."]}])
 
 
@@ -111,23 +110,23 @@ def test_text_is_nfc_whatever_the_file_holds(tmp_path):
     [("vimed", "test", "'vimed'"), ("virerank", "train", "'train'"), ("vimedretrieve", "dev", "'dev'")],
 )
 def test_an_unknown_task_or_split_is_one_sentence_with_the_valid_ones(name, split, words):
-    with pytest.raises(TaskError, match=words) as caught:
+    with pytest.raises(UserError, match=words) as caught:
         load_task(name, "mini", split)
     valid = {"vimed": "virerank", "train": "test", "dev": "validation"}[words.strip("'")]
     assert valid in str(caught.value) and "\n" not in str(caught.value)
 
 
 def test_a_folder_without_the_file_says_what_it_has(folder):
-    with pytest.raises(SourceError, match="disease/test.parquet.*it has tmnam20/ViMedAQA/drug/test.parquet"):
+    with pytest.raises(UserError, match="disease/test.parquet.*it has tmnam20/ViMedAQA/drug/test.parquet"):
         load_task("vimedretrieve/disease", str(folder))
-    with pytest.raises(SourceError, match="'no-such-folder' is not a folder"):
+    with pytest.raises(UserError, match="'no-such-folder' is not a folder"):
         load_task("virerank", "no-such-folder")
 
 
 def test_a_missing_column_is_named_with_those_there(folder):
     drug = folder / "tmnam20" / "ViMedAQA" / "drug"
     pd.DataFrame([{"cau_hoi": "Gì?", "context": "Có."}]).to_parquet(drug / "validation.parquet")
-    with pytest.raises(SourceError, match="no column 'question'; it has 'cau_hoi', 'context'"):
+    with pytest.raises(UserError, match="no column 'question'; it has 'cau_hoi', 'context'"):
         load_task("vimedretrieve/drug", str(folder), "validation")
 
 
@@ -136,7 +135,7 @@ def test_a_broken_file_is_one_sentence(folder):
     (drug / "validation.parquet").write_bytes(b"PAR1 and no more")
     (drug / "train.jsonl").write_text('{"question": "Gì?", "context"', "utf-8")
     for split in ("validation", "train"):
-        with pytest.raises(SourceError, match="cannot be read as") as caught:
+        with pytest.raises(UserError, match="cannot be read as") as caught:
             load_task("vimedretrieve/drug", str(folder), split)
         assert "\n" not in str(caught.value)
 

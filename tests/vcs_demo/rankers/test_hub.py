@@ -9,7 +9,7 @@ import pytest
 from loopback import hub
 
 from vcs_demo.benchmark.sources import MINIATURE
-from vcs_demo.rankers.base import RankerError
+from vcs_demo.errors import UserError
 from vcs_demo.rankers.catalog import available, load_ranker
 from vcs_demo.rankers.hub import is_hub_id
 from vcs_demo.rankers.hub_models import HUB
@@ -143,15 +143,15 @@ def test_what_goes_wrong_with_a_hub_is_one_sentence_and_leaves_nothing_half(run,
         state.shortens.add("model.safetensors")
         script = """
 import json, time
-from vcs_demo.rankers.base import hub
+from vcs_demo.errors import UserError
+from vcs_demo.rankers import hub
 from vcs_demo.rankers.catalog import load_ranker
-from vcs_demo.rankers.base import RankerError
 said = []
 def attempt(name):
     began = time.monotonic()
     try:
         said.append(["ok", str(load_ranker(name).encode(["gan"]).shape), 0])
-    except RankerError as error:
+    except UserError as error:
         said.append(["error", str(error), time.monotonic() - began])
 attempt("team/nothing")
 attempt("team/model@no-such-branch")
@@ -171,17 +171,17 @@ print(json.dumps(said))
         assert "has no weights that we load" in none[1]
         assert whole[:2] == ["ok", "(1, 16)"]
         state.hangs = True
-        slow = run(state.url, "-c", script.replace("said = []", "hub.TIMEOUT = 1; said = []"))
+        slow = run(state.url, "-c", script.replace("said = []", "hub.HUB_TIMEOUT = 1; said = []"))
         assert all(kind == "error" and seconds < 60 for kind, _, seconds in json.loads(slow.stdout)[:2])
 
 
 def test_a_visitor_downloads_nothing():
     assert "bge-m3" not in available()
-    with pytest.raises(RankerError, match="'bge-m3' is not here.*--ranker bge-m3"):
+    with pytest.raises(UserError, match="'bge-m3' is not here.*--ranker bge-m3"):
         load_ranker("bge-m3", allow_paths=False)
-    with pytest.raises(RankerError, match="There is no ranker"):
+    with pytest.raises(UserError, match="There is no ranker"):
         load_ranker("intfloat/multilingual-e5-small", allow_paths=False)
-    with pytest.raises(RankerError, match="not in the cache"):
+    with pytest.raises(UserError, match="not in the cache"):
         load_ranker("intfloat/multilingual-e5-small")
 
 

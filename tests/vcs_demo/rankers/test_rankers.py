@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from vcs_demo.rankers.base import PassageIndex, Ranker, RankerError
+from vcs_demo.errors import UserError
+from vcs_demo.rankers.base import PassageIndex, Ranker
 from vcs_demo.rankers.bm25 import BM25Ranker
 from vcs_demo.rankers.catalog import SHIPPED_SHA256, available, load_ranker, minilm_path, shipped_path
 from vcs_demo.rankers.dense import DenseRanker
@@ -113,7 +114,7 @@ def test_a_model_that_brings_the_weight_of_bm25_is_fused_by_it(tiny_model_dir, t
     assert FusionRanker.of(BM25Ranker(), plain).weights is FusionRanker.of(dense, plain).weights is None
     for broken in ('{"bm25_weight": 2}', "{}", "?"):
         (folder / "fusion.json").write_text(broken, "utf-8")
-        with pytest.raises(RankerError, match="bm25_weight"):
+        with pytest.raises(UserError, match="bm25_weight"):
             _ = DenseRanker("weighted", folder).bm25_weight
 
 
@@ -149,31 +150,31 @@ def test_names_lead_to_rankers(tiny_model_dir, own_data_dir):
 
 @pytest.mark.parametrize("name", ["gpt", "a+b+c", "../etc", "", "bm25+", "half.partial"])
 def test_an_unknown_ranker_is_one_sentence_with_the_valid_ones(name):
-    with pytest.raises(RankerError, match="bm25, vcs-20m, vcs-static, minilm"):
+    with pytest.raises(UserError, match="bm25, vcs-20m, vcs-static, minilm"):
         load_ranker(name, allow_paths=False)
 
 
 def test_a_visitor_cannot_name_a_directory(tiny_model_dir):
     for name in (str(tiny_model_dir), f"bm25+{tiny_model_dir}"):
-        with pytest.raises(RankerError):
+        with pytest.raises(UserError):
             load_ranker(name, allow_paths=False)
 
 
 def test_weights_with_another_hash_are_refused(monkeypatch):
     monkeypatch.setattr("vcs_demo.rankers.catalog.MINILM_SHA256", "0" * 64)
-    with pytest.raises(RankerError, match="not loaded"):
+    with pytest.raises(UserError, match="not loaded"):
         minilm_path()
     for name in SHIPPED_SHA256:
         monkeypatch.setitem(SHIPPED_SHA256, name, "0" * 64)
-        with pytest.raises(RankerError, match="not loaded"):
+        with pytest.raises(UserError, match="not loaded"):
             shipped_path(name)
 
 
 def test_a_folder_that_is_no_model_is_one_sentence(tmp_path):
-    with pytest.raises(RankerError, match="not a SentenceTransformer directory"):
+    with pytest.raises(UserError, match="not a SentenceTransformer directory"):
         load_ranker(str(tmp_path))
     (tmp_path / "modules.json").write_text("[{", "utf-8")
-    with pytest.raises(RankerError, match="cannot be loaded"):
+    with pytest.raises(UserError, match="cannot be loaded"):
         _ = load_ranker(str(tmp_path)).model
 
 

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 import gradio as gr
 
 from vcs_demo.benchmark.paper_figures import CAVEAT, SOURCE
-from vcs_demo.benchmark.tasks import MAIN_TASKS, TASK_NAMES
+from vcs_demo.benchmark.tasks import MAIN_TASKS, TASK_NAMES, main_measure
 from vcs_demo.errors import UserError
 from vcs_demo.library import Library, ranker_choices
 from vcs_demo.measuring.charts import bars
-from vcs_demo.measuring.leaderboard import Row, compute, is_listed, main_measure, rows
+from vcs_demo.measuring.leaderboard import Row, is_listed, rows
 from vcs_demo.measuring.metrics import ACCURACY_AT
 from vcs_demo.measuring.run_store import Run
 from vcs_demo.rankers.catalog import OURS
@@ -100,7 +100,7 @@ def computed(library: Library, tasks: list[str], rankers: list[str], lang: str) 
         if not tasks or not rankers:
             raise UserError(say("en", "error.nothing_chosen"), "error.nothing_chosen")
         ready = 0
-        for step in compute(library, tasks, rankers):
+        for step in library.compute(tasks, rankers):
             ready += step.run is not None
             text = say(
                 lang,

@@ -6,12 +6,12 @@ import gradio as gr
 
 from vcs_demo.benchmark.labelled_qrels import judged_passages
 from vcs_demo.benchmark.sources import source_label
-from vcs_demo.benchmark.tasks import MAIN_TASKS, Task, subset_queries
+from vcs_demo.benchmark.tasks import MAIN_TASKS, Task, main_measure, subset_queries
 from vcs_demo.errors import UserError
 from vcs_demo.library import Library
 from vcs_demo.measuring.charts import differences
 from vcs_demo.measuring.comparison import Comparison, by_subset, compare, where
-from vcs_demo.measuring.leaderboard import main_measure, measured
+from vcs_demo.measuring.leaderboard import measured
 from vcs_demo.measuring.run_store import Run, read_run
 from vcs_demo.text import tidy
 from vcs_demo.ui.components import Localised

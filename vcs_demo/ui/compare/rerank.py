@@ -9,7 +9,6 @@ from vcs_demo.benchmark.tasks import MAIN_TASKS
 from vcs_demo.errors import UserError, quoted
 from vcs_demo.library import (
     MAX_CANDIDATES,
-    BadRequest,
     Library,
     checked_query,
     checked_rankers,
@@ -128,7 +127,7 @@ def build(library: Library, words: Localised, language: gr.Radio) -> dict[str, o
         try:
             given = relevant if isinstance(relevant, list) else [] if relevant is None else [relevant]
             if not all(isinstance(number, int) for number in given):
-                raise BadRequest(
+                raise UserError(
                     f"Relevant is {quoted(relevant)}; give a list of candidates' numbers, from 1."
                 )
             size = len(passages) if isinstance(passages, list) else 0
