@@ -1,95 +1,74 @@
 """The paper's experiments, each one command, on a task source and a base of your choice.
 
-    python training/experiments.py baseline
-    python training/experiments.py ablation    --seeds 0 1 2
-    python training/experiments.py temperature --temperatures 0.05 0.1 0.2 0.4 0.7
-    python training/experiments.py domain      --general pairs.jsonl
-    python training/experiments.py report      --html report.html
-
-Every run is kept in a database (`experiments.db` in the data directory) as soon as it is done; the same command goes on
-where it was stopped and repeats nothing. `report` writes the tables and curves as one HTML file, and as CSV.
+Every run is kept in `experiments.db` in the data directory as soon as it is done; the same command goes on where it was
+stopped and repeats nothing. `report` prints tables of all that was run; their curves are on the page.
 """
 
-import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-if __package__ in (None, ""):  # run as a script, from any directory
-    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+import click
+from click.core import ParameterSource
 
-from vcs_demo.errors import UserError, carried_out
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # run as a script, from any directory
 
-EXPERIMENTS = {
-    "baseline": "InfoNCE, τ = 0.1, in-batch; every task, beside the paper's figures",
-    "ablation": "{InfoNCE, modified} × {in-batch, hard negatives}, and weight and directions apart",
-    "temperature": "the modified loss at several τ, with validation after every epoch",
-    "domain": "medical text alone against general text and a mixture of the two, equally many pairs",
+from training.paper.settings import EXPERIMENTS, ExperimentSettings
+from vcs_demo.terminal import SETTINGS, SpreadCommand, options_of, run, say
+
+EXAMPLES = {
+    "baseline": "--base vcs-static",
+    "ablation": "--seeds 0 1 2 --design",
+    "temperature": "--temperatures 0.05 0.1 0.2 0.4 0.7",
+    "domain": "--general pairs.jsonl",
+    "report": "--csv results",
 }
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run an experiment; return 0, 1 after one clear line on standard error, 130 when it was stopped."""
-    options = parser().parse_args(arguments)
-    return carried_out(lambda: _run(options), "stopped; the same command goes on, finished runs are kept")
+def _example(name: str) -> str:
+    return f"Example: python training/experiments.py {name} {EXAMPLES[name]}"
 
 
-def _run(options: argparse.Namespace) -> int:
-    from training.paper import report
-    from training.paper import run as laboratory
-
-    if options.experiment == "report":
-        return report.write(options)
-    _check(options)
-    return laboratory.run(options)
+command = click.Group("python training/experiments.py", help=__doc__, context_settings=SETTINGS,
+                      epilog=_example("ablation"))  # fmt: skip
 
 
-def parser() -> argparse.ArgumentParser:
-    """Describe the command line."""
-    command = argparse.ArgumentParser(
-        prog="python training/experiments.py",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+def _add(kind: type[ExperimentSettings]) -> None:
+    @command.command(
+        kind.name, cls=SpreadCommand, help=kind.about, short_help=kind.about, epilog=_example(kind.name)
     )
-    names = command.add_subparsers(required=True, metavar="EXPERIMENT", dest="experiment")
-    for name, text in EXPERIMENTS.items():
-        add = names.add_parser(name, help=text, description=text).add_argument
-        add("--source", default="mini", help="mini, hub or a folder: train, validation and test splits")
-        add("--base", default="minilm", help="ranker name or SentenceTransformer directory to start from")
-        add("--miner", default="bm25", help="ranker that mines the hard negatives of the train split")
-        add("--seeds", type=int, nargs="+", default=[0, 1, 2])
-        add("--epochs", type=float, default=10 if name == "temperature" else 3)
-        add("--batch-size", type=int, default=32)
-        add("--learning-rate", type=float, default=5e-5)
-        add("--max-length", type=int, default=224, help="tokens of a text")
-        add("--query-prompt", default="<|query|> ", help="prefix of queries; '' for none")
-        add("--limit", type=int, help="pairs to train on at most")
-        add("--evaluate-limit", type=int, help="queries of a task to evaluate on at most")
-        if name == "temperature":
-            add("--temperatures", type=float, nargs="+", default=[0.05, 0.1, 0.2, 0.4, 0.7], metavar="τ")
-        else:
-            add("--temperature", type=float, default=0.1, metavar="τ")
-        if name == "ablation":
-            add("--design", action="store_true", help="also no prefix, and CLS pooling")
-        if name == "domain":
-            add("--general", type=Path, help="JSONL of query, positive (default: the reranking tasks' pairs)")
-    add = names.add_parser("report", help="tables and curves of all that was run").add_argument
-    add("--html", type=Path, default=Path("experiments.html"), help="file to write")
-    add("--csv", type=Path, help="folder for results.csv and curves.csv")
-    return command
+    @options_of(kind)
+    @click.pass_context
+    def experiment(context: click.Context, /, **values: object) -> None:
+        from training.paper.run import run as carry_out
+
+        # Only what was given: a default stays as the settings have it, also in the JSON that tells runs apart.
+        given = {
+            n: v for n, v in values.items() if context.get_parameter_source(n) is not ParameterSource.DEFAULT
+        }
+        carry_out(kind(**given))
 
 
-def _check(options: argparse.Namespace) -> None:
-    for name in ("epochs", "learning_rate", "temperature", "temperatures"):
-        values = getattr(options, name, [])
-        for value in values if isinstance(values, list) else [values]:
-            if not 0 < value < float("inf"):
-                raise UserError(f"--{name.replace('_', '-')} is {value}; it must be above 0.")
-    for name, lowest in (("batch_size", 2), ("max_length", 8), ("limit", 2), ("evaluate_limit", 2)):
-        value = getattr(options, name)
-        if value is not None and value < lowest:
-            raise UserError(f"--{name.replace('_', '-')} is {value}; it must be {lowest} or more.")
-    if len(set(options.seeds)) < len(options.seeds):
-        raise UserError(f"--seeds are {' '.join(map(str, options.seeds))}; give each once.")
+for _kind in EXPERIMENTS.values():
+    _add(_kind)
+
+
+@command.command("report", epilog=_example("report"))
+@click.option(
+    "--csv", type=click.Path(file_okay=False, path_type=Path), help="folder for results.csv and curves.csv"
+)
+def report(csv: Path | None) -> None:
+    """Print tables of all that was run, with intervals, warning signs and the paper's figures, as Markdown."""
+    from training.paper.report import report as markdown
+
+    click.echo(markdown(csv))
+    if csv:
+        say(f"CSV in {csv}")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return 0, 1 or 2 after one clear line on standard error, 130 when it was stopped."""
+    return run(command, arguments, "stopped; the same command goes on, finished runs are kept")
 
 
 if __name__ == "__main__":

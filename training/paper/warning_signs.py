@@ -1,10 +1,24 @@
-"""What to watch in a training run: its curve, and the warning signs that the paper names."""
+"""The warning signs of the paper (arXiv 2503.07470) in a training run's curve and figures."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+
+from vcs_demo.words import say, words
+
+WATCHED = "mrr@10"  # after every epoch, on the validation split
+
+# Limits that the paper gives.
+LOW_ACCURACY = 0.15  # accuracy@5 on ViMedRetrieve: too little of the domain, or collapse
+RERANKING_FALL = 0.10  # of mAP after in-batch training
+COLD = 0.05  # the τ below which it saw the validation measure fall
+# Ours, where the paper names a sign and no number.
+SATURATED = 0.95  # p⁺ near 1: the factor 1 − p⁺ leaves a twentieth of the gradient
+FALL = 0.05  # of the validation measure below its best: more than chance moves a few hundred queries
+FLAT = 0.95  # a loss that does not fall: its last fifth over its first
+EXPLODED = 10  # an exploding gradient: the greatest norm over the median
 
 
 @dataclass(frozen=True)
@@ -31,7 +45,7 @@ class Sign:
         step: None where it shows in the results.
         text: the sentence in English.
         curve: the field of `Point` where it shows; None: in the results.
-        key, values: the sentence in `TEXTS` and what it is filled with.
+        key, values: the sentence in the words' section `sign`, and what it is filled with.
     """
 
     step: int | None
@@ -41,64 +55,14 @@ class Sign:
     values: dict[str, str] = field(default_factory=dict)
 
 
-TEXTS = {  # English, Vietnamese
-    "accuracy": (
-        "ViMedRetrieve accuracy@5 is {value}, below 0.15: too little of the domain in the training data, or the "
-        "embeddings have collapsed.",
-        "accuracy@5 trên ViMedRetrieve là {value}, dưới 0.15: dữ liệu huấn luyện quá ít nội dung của lĩnh vực này, "
-        "hoặc các vectơ nhúng đã sụp về một điểm.",
-    ),
-    "reranking": (
-        "{measure} fell from {before} to {after} with in-batch negatives: look at how balanced the topics of the "
-        "batches are.",
-        "{measure} giảm từ {before} xuống {after} khi dùng mẫu âm trong lô: hãy xem các lô có cân bằng chủ đề không.",
-    ),
-    "loss": (
-        "The loss does not fall ({first} in the first fifth, {last} in the last) at τ = {temperature}: try τ = 0.2, "
-        "and look for exploding gradients.",
-        "Hàm mất mát không giảm ({first} ở một phần năm đầu, {last} ở phần năm cuối) với τ = {temperature}: hãy thử "
-        "τ = 0.2 và xem gradient có bùng nổ không.",
-    ),
-    "gradient": (
-        "The gradient's norm jumps to {most}, over ten times its median ({usual}).",
-        "Chuẩn của gradient vọt lên {most}, hơn mười lần trung vị ({usual}).",
-    ),
-    "saturated": (
-        "p⁺ is {mean} before half of the training is done: the factor 1 − p⁺ silences the gradient, so training stops "
-        "too soon; lower the number of epochs, or give harder negatives.",
-        "p⁺ đã là {mean} khi chưa qua nửa quá trình huấn luyện: thừa số 1 − p⁺ dập tắt gradient nên mô hình ngừng học "
-        "quá sớm; hãy giảm số epoch hoặc dùng mẫu âm khó hơn.",
-    ),
-    "easy": (
-        "p⁺ is {mean} before half of the training is done: the batches have become too easy; give harder negatives.",
-        "p⁺ đã là {mean} khi chưa qua nửa quá trình huấn luyện: các lô đã quá dễ; hãy dùng mẫu âm khó hơn.",
-    ),
-    "validation.cold": (
-        "Validation falls from {best} to {value}: τ is below 0.05, where the paper saw this; raise it.",
-        "Số đo trên tập validation giảm từ {best} xuống {value}: τ dưới 0.05, đúng vùng mà bài báo gặp hiện tượng này; "
-        "hãy tăng τ.",
-    ),
-    "validation": (
-        "Validation falls from {best} to {value}: the model forgets more than it learns; take fewer epochs or a lower "
-        "learning rate.",
-        "Số đo trên tập validation giảm từ {best} xuống {value}: mô hình quên nhiều hơn học; hãy giảm số epoch hoặc "
-        "tốc độ học.",
-    ),
-}
-
-
 def said(sign: Mapping[str, Any], lang: str = "en") -> str:
     """Return a sign's sentence (the sign as a mapping, as a database keeps it) in a language, `en` or `vi`."""
-    known = TEXTS.get(sign.get("key") or "")
-    return known[lang == "vi"].format(**sign["values"]) if known else str(sign["text"])
+    key = f"sign.{(sign.get('key') or '').replace('.', '_')}"  # earlier versions wrote validation.cold
+    return say(lang, key, **sign["values"]) if key in words(lang) else str(sign["text"])
 
 
 def _sign(key: str, step: int | None, curve: str | None, **values: str) -> Sign:
-    return Sign(step, TEXTS[key][0].format(**values), curve, key, values)
-
-
-SATURATED = 0.95  # p⁺ at which the factor 1 − p⁺ leaves a twentieth of the gradient
-FALL = 0.05  # of the validation measure below its best
+    return Sign(step, say("en", f"sign.{key}", **values), curve, key, values)
 
 
 def signs(
@@ -120,56 +84,59 @@ def signs(
         results: "task measure" → mean after training.
         untrained: the same of the base.
     """
-    found = []
+    shown = []
     accuracy = results.get("vimedretrieve accuracy@5")
-    if accuracy is not None and accuracy < 0.15:
-        found.append(_sign("accuracy", None, None, value=f"{accuracy:.3f}"))
+    if accuracy is not None and accuracy < LOW_ACCURACY:
+        shown.append(_sign("accuracy", None, None, value=f"{accuracy:.3f}"))
     for name, value in results.items():
-        if negatives == "in-batch" and name.endswith(" map") and not name.startswith("vimedretrieve"):
-            before = untrained.get(name)
-            if before is not None and before - value > 0.10:
-                figures = {"before": f"{before:.3f}", "after": f"{value:.3f}"}
-                found.append(_sign("reranking", None, None, measure=name, **figures))
-    losses = [(point.step, point.loss) for point in curve if point.loss is not None]
+        before = untrained.get(name)
+        reranked = name.endswith(" map") and not name.startswith("vimedretrieve")
+        if negatives == "in-batch" and reranked and before is not None and before - value > RERANKING_FALL:
+            figures = {"before": f"{before:.3f}", "after": f"{value:.3f}"}
+            shown.append(_sign("reranking", None, None, measure=name, **figures))
+    losses = _measured(curve, "loss")
     fifth = len(losses) // 5
     if fifth >= 4:
         first, last = (np.mean([loss for _, loss in part]) for part in (losses[:fifth], losses[-fifth:]))
-        if last > 0.95 * first:
+        if last > FLAT * first:
             figures = {"first": f"{first:.3f}", "last": f"{last:.3f}", "temperature": f"{temperature:g}"}
-            found.append(_sign("loss", losses[-1][0], "loss", **figures))
-    return found + _gradients(curve) + _saturation(curve, weight) + _validation(curve, temperature)
+            shown.append(_sign("loss", losses[-1][0], "loss", **figures))
+    return shown + _gradients(curve) + _saturation(curve, weight) + _validation(curve, temperature)
+
+
+def _measured(curve: Sequence[Point], name: str) -> list[tuple[int, float]]:
+    """Return (step, value) where a field of the points was measured."""
+    return [(point.step, value) for point in curve if (value := getattr(point, name)) is not None]
 
 
 def _gradients(curve: Sequence[Point]) -> list[Sign]:
-    norms = [(point.step, point.gradient) for point in curve if point.gradient is not None]
-    if len(norms) < 10:
+    norms = _measured(curve, "gradient")
+    if len(norms) < 10:  # too few for a usual one
         return []
     usual = float(np.median([norm for _, norm in norms]))
     step, most = max(norms, key=lambda pair: pair[1])
-    if usual > 0 and most > 10 * usual:
+    if usual > 0 and most > EXPLODED * usual:
         return [_sign("gradient", step, "gradient", most=f"{most:.3g}", usual=f"{usual:.3g}")]
     return []
 
 
 def _saturation(curve: Sequence[Point], weight: str) -> list[Sign]:
-    known = [(point.step, point.positive) for point in curve if point.positive is not None]
-    width = max(1, len(known) // 20)
-    for i in range(width, len(known) // 2 + 1):
-        mean = float(np.mean([p for _, p in known[i - width : i]]))
+    """Look at the mean over a twentieth of the run, in its first half."""
+    points = _measured(curve, "positive")
+    width = max(1, len(points) // 20)
+    for i in range(width, len(points) // 2 + 1):
+        mean = float(np.mean([p for _, p in points[i - width : i]]))
         if mean > SATURATED:
             key = "saturated" if weight == "modified" else "easy"
-            return [_sign(key, known[i - 1][0], "positive", mean=f"{mean:.2f}")]
+            return [_sign(key, points[i - 1][0], "positive", mean=f"{mean:.2f}")]
     return []
 
 
 def _validation(curve: Sequence[Point], temperature: float) -> list[Sign]:
     best = -1.0
-    for point in curve:
-        if point.validation is None:
-            continue
-        best = max(best, point.validation)
-        if best - point.validation > FALL:
-            key = "validation.cold" if temperature < 0.05 else "validation"
-            figures = {"best": f"{best:.3f}", "value": f"{point.validation:.3f}"}
-            return [_sign(key, point.step, "validation", **figures)]
+    for step, value in _measured(curve, "validation"):
+        best = max(best, value)
+        if best - value > FALL:
+            key = "validation_cold" if temperature < COLD else "validation"
+            return [_sign(key, step, "validation", best=f"{best:.3f}", value=f"{value:.3f}")]
     return []

@@ -2,8 +2,8 @@
 
 import json
 
-from training.paper.run import database_file, open_database
-from training.paper.warning_signs import TEXTS, Point, said, signs
+from training.paper.results import database_file, open_database
+from training.paper.warning_signs import Point, said, signs
 from vcs_demo.ui.train.experiments import choices, shown
 
 
@@ -52,9 +52,10 @@ def test_a_sign_is_said_in_both_languages_and_an_old_one_as_it_was_written():
     ]
     facts = {"temperature": 0.02, "negatives": "in-batch", "weight": "modified"}
     found = signs(curve, results={"vimedretrieve accuracy@5": 0.1}, untrained={}, **facts)
-    assert {sign.key for sign in found} == {"accuracy", "loss", "gradient", "validation.cold"}
+    assert {sign.key for sign in found} == {"accuracy", "loss", "gradient", "validation_cold"}
     for sign in found:
         assert said(vars(sign)) == sign.text and said(vars(sign), "vi") != sign.text
         assert "{" not in said(vars(sign), "vi")
     assert said({"text": "as it was"}, "vi") == "as it was"
-    assert all(len(pair) == 2 for pair in TEXTS.values())
+    values = {"best": "0.5", "value": "0.4"}
+    assert "dưới 0.05" in said({"key": "validation.cold", "text": "x", "values": values}, "vi")  # as it was kept once

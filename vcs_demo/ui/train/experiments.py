@@ -4,9 +4,8 @@ import json
 
 import gradio as gr
 
-from training.paper.report import CURVES, curves, runs_of, settings, summary
-from training.paper.run import database_file, open_database
-from training.paper.warning_signs import said
+from training.paper.report import CURVES, curves, sign_lines, table
+from training.paper.results import database_file, open_database, runs_of, settings, summary
 from vcs_demo.ui.components import Localised
 from vcs_demo.ui.html import render
 from vcs_demo.words import say
@@ -34,46 +33,14 @@ def shown(choice: str | None, lang: str) -> tuple[str, list]:
     with open_database() as database:
         runs, rows = runs_of(database, name, setting), summary(database, name, setting)
         figures = curves(database, runs, lang)
-    return table(rows, runs, lang) + signs(runs, lang), figures
-
-
-def table(rows: list[dict], runs: list[dict], lang: str) -> str:
-    """Lay out the arms: every figure with its interval, its spread between seeds, its difference from the first."""
-    columns = list(dict.fromkeys((row["task"], row["measure"]) for row in rows))
-    cells = {(row["arm"], row["task"], row["measure"]): row for row in rows}
-    keys = ("arm", "seeds", "seconds")
-    heads = [*(say(lang, f"experiments.{key}") for key in keys), *(f"{t} {m}" for t, m in columns)]
-    lines = []
-    for arm in dict.fromkeys(row["arm"] for row in rows):
-        seconds = [run["seconds"] for run in runs if run["arm"] == arm]
-        mean = f"{sum(seconds) / len(seconds):.0f}" if seconds else "–"
-        shown_arm = say(lang, "experiments.untrained") if arm == "untrained" else arm
-        figures = [_cell(cells.get((arm, *column))) for column in columns]
-        lines.append([shown_arm, str(len(seconds) or "–"), mean, *figures])
-    return render("table", lang, heads=heads, rows=lines, note=say(lang, "experiments.explain"))
-
-
-def _cell(row: dict | None) -> str:
-    if row is None:
-        return "–"
-    text = f"{row['mean']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"
-    if row["spread"] is not None:
-        text += f" ± {row['spread']:.3f}"
-    if "difference" in row:
-        text += f"; Δ {row['difference']:+.3f} [{row['difference_low']:+.3f}, {row['difference_high']:+.3f}]"
-    return text
+    arms = table(rows, runs, lang)
+    html = render("table", lang, heads=arms.heads, rows=arms.rows, note=" ".join(arms.notes))
+    return html + signs(runs, lang), figures
 
 
 def signs(runs: list[dict], lang: str) -> str:
     """List the warning signs, or say that there was none."""
-    lines = []
-    for run in runs:
-        where = say(lang, "experiments.run", arm=run["arm"], seed=run["seed"])
-        if run["state"] != "done":
-            lines.append(f"{where}: {say(lang, 'experiments.diverged', step=run['steps'])}")
-        for sign in json.loads(run["signs"]):
-            at = "" if sign["step"] is None else f", {say(lang, 'experiments.step', step=sign['step'])}"
-            lines.append(f"{where}{at}: {said(sign, lang)}")
+    lines = sign_lines(runs, lang)
     text = "\n".join(
         [say(lang, "experiments.signs"), *lines] if lines else [say(lang, "experiments.no_signs")]
     )

@@ -1,0 +1,105 @@
+"""The settings of the paper's experiments: a class per experiment, whose fields are the options of its command."""
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import ClassVar
+
+from vcs_demo.errors import UserError
+from vcs_demo.settings import Settings, setting
+
+
+@dataclass(frozen=True)
+class ExperimentSettings(Settings):
+    """What all experiments have in common.
+
+    Raises:
+        UserError: a value out of range, or a seed given twice.
+    """
+
+    name: ClassVar[str]
+    about: ClassVar[str]
+
+    source: str = setting("mini", "mini, hub or a folder: train, validation and test splits")
+    base: str = setting("minilm", "ranker name or SentenceTransformer directory to start from")
+    miner: str = setting("bm25", "ranker that mines the hard negatives of the train split")
+    seeds: tuple[int, ...] = setting((0, 1, 2), "each arm is trained once per seed", several=True)
+    epochs: float = setting(3, "passes over the rows", above=0)
+    batch_size: int = setting(32, "rows of a batch", low=2)
+    learning_rate: float = setting(5e-5, "highest learning rate", above=0)
+    max_length: int = setting(224, "tokens of a text", low=8)
+    query_prompt: str = setting("<|query|> ", "prefix of queries; '' for none")
+    limit: int | None = setting(None, "pairs to train on at most", low=2)
+    evaluate_limit: int | None = setting(None, "queries of a task to evaluate on at most", low=2)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if len(set(self.seeds)) < len(self.seeds):
+            raise UserError(f"--seeds are {' '.join(map(str, self.seeds))}; give each once.")
+
+    def command(self, *without: str) -> str:
+        """Write these settings as a command, folders by their names: it says nothing about the machine."""
+        words = [f"python training/experiments.py {self.name}"]
+        for item in fields(self):
+            value = getattr(self, item.name)
+            if item.name in without or value is None or value is False:
+                continue
+            if item.name in ("source", "base", "general"):
+                value = Path(value).name
+            elif item.name == "query_prompt":
+                value = repr(value)
+            elif isinstance(value, tuple | list):
+                value = " ".join(map(str, value))
+            words.append(f"--{item.name.replace('_', '-')}{'' if value is True else f' {value}'}")
+        return " ".join(words)
+
+
+@dataclass(frozen=True)
+class Baseline(ExperimentSettings):
+    """One arm: what the paper compares its loss with."""
+
+    name: ClassVar[str] = "baseline"
+    about: ClassVar[str] = "InfoNCE, τ = 0.1, in-batch; every task, beside the paper's figures"
+
+    temperature: float = setting(0.1, "temperature of the softmax", above=0, metavar="τ")
+
+
+@dataclass(frozen=True)
+class Ablation(ExperimentSettings):
+    """Loss and negatives, and what the authors' code changes at once taken apart."""
+
+    name: ClassVar[str] = "ablation"
+    about: ClassVar[str] = "{InfoNCE, modified} × {in-batch, hard negatives}, and weight and directions apart"
+
+    temperature: float = setting(0.1, "temperature of the softmax", above=0, metavar="τ")
+    design: bool = setting(False, "also no prefix, and CLS pooling")
+
+
+@dataclass(frozen=True)
+class TemperatureSweep(ExperimentSettings):
+    """An arm per temperature."""
+
+    name: ClassVar[str] = "temperature"
+    about: ClassVar[str] = "the modified loss at several τ, with validation after every epoch"
+
+    epochs: float = setting(10, "passes over the rows", above=0)
+    temperatures: tuple[float, ...] = setting(
+        (0.05, 0.1, 0.2, 0.4, 0.7), "temperatures to compare", above=0, metavar="τ", several=True
+    )
+
+
+@dataclass(frozen=True)
+class DomainTransfer(ExperimentSettings):
+    """An arm per kind of text."""
+
+    name: ClassVar[str] = "domain"
+    about: ClassVar[str] = (
+        "medical text alone against general text and a mixture of the two, equally many pairs"
+    )
+
+    temperature: float = setting(0.1, "temperature of the softmax", above=0, metavar="τ")
+    general: Path | None = setting(
+        None, "JSONL of query, positive (default: the reranking tasks' pairs)", metavar="FILE"
+    )
+
+
+EXPERIMENTS = {kind.name: kind for kind in (Baseline, Ablation, TemperatureSweep, DomainTransfer)}
