@@ -23,7 +23,7 @@ from vcs_demo.rankers.base import PassageIndex, Ranker
 from vcs_demo.rankers.catalog import available, load_ranker
 from vcs_demo.rankings import Ranking, ranked
 from vcs_demo.text import nfc
-from vcs_demo.words import refusal
+from vcs_demo.words import problem
 
 MAX_QUERY = 1_000  # characters
 MAX_PASSAGE = 5_000
@@ -187,9 +187,9 @@ def checked_query(query: str) -> str:
     """Return the query in NFC, stripped; raises UserError if empty or over-long."""
     text = nfc(query).strip() if isinstance(query, str) else ""
     if not text:
-        raise refusal("error.no_query")
+        raise problem("error.no_query")
     if len(text) > MAX_QUERY:
-        raise refusal("error.long_query", count=len(text), most=MAX_QUERY)
+        raise problem("error.long_query", count=len(text), most=MAX_QUERY)
     return text
 
 
@@ -198,7 +198,7 @@ def checked_rankers(rankers: Sequence[str]) -> list[str]:
     given = rankers if isinstance(rankers, list | tuple) else [rankers] if isinstance(rankers, str) else []
     names = list(dict.fromkeys(map(str, given)))
     if not 1 <= len(names) <= MAX_RANKERS:
-        raise refusal("error.rankers", count=len(names), most=MAX_RANKERS)
+        raise problem("error.rankers", count=len(names), most=MAX_RANKERS)
     return names
 
 
@@ -221,9 +221,9 @@ def _checked_passages(passages: Sequence[str]) -> list[str]:
     if not isinstance(passages, list | tuple):
         raise UserError(f"The candidates are {quoted(passages)}, not a list of texts; give a list.")
     if not 2 <= len(passages) <= MAX_CANDIDATES:
-        raise refusal("error.candidates", count=len(passages), most=MAX_CANDIDATES)
+        raise problem("error.candidates", count=len(passages), most=MAX_CANDIDATES)
     texts = [nfc(text).strip() if isinstance(text, str) else "" for text in passages]
     for number, text in enumerate(texts, start=1):
         if not text or len(text) > MAX_PASSAGE:
-            raise refusal("error.candidate_length", number=number, count=len(text), most=MAX_PASSAGE)
+            raise problem("error.candidate_length", number=number, count=len(text), most=MAX_PASSAGE)
     return texts

@@ -24,14 +24,14 @@ def say(lang: str, key: str, **values: object) -> str:
     return words(lang)[key].format(**values)
 
 
+def problem(key: str, /, kind: type[UserError] = UserError, **values: object) -> UserError:
+    """Return an error, of the class `kind`, whose English sentence is the text of a key; see `explain`."""
+    return kind(say("en", key, **values), key, **values)
+
+
 def explain(error: UserError, lang: str) -> str:
     """Return an error's sentence in a language where there is a text for it, else the error's own."""
     return say(lang, error.key, **error.values) if error.key in words(lang) else str(error)
-
-
-def refusal(key: str, **values: object) -> UserError:
-    """Return the error whose sentence is the text of a key, in English; `explain` says it in either language."""
-    return UserError(say("en", key, **values), key, **values)
 
 
 @cache
