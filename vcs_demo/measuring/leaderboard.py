@@ -9,6 +9,7 @@ from vcs_demo.benchmark.paper_figures import REPORTED
 from vcs_demo.benchmark.tasks import main_measure
 from vcs_demo.errors import UserError
 from vcs_demo.measuring.comparison import groups
+from vcs_demo.measuring.metrics import ACCURACY_AT
 from vcs_demo.measuring.run_store import Run, kept_runs, values_by_query
 from vcs_demo.rankers.catalog import load_ranker
 
@@ -53,6 +54,22 @@ def rows(task: str, source: str | None = None) -> list[Row]:
     return [
         Row(run.ranker, run.metrics, run, letters.get((run.source, run.ranker), "")) for run in measured
     ] + [Row(name, metrics, None) for name, metrics in reported.items()]
+
+
+def measures(task: str, paper: bool) -> list[str]:
+    """List the measures that say something about a task, the main one first; `paper`: also by the authors' evaluator.
+
+    `mrr` and `ndcg` have no counterpart there.
+    """
+    names = [main_measure(task), "accuracy@1", "map", "mrr@10", "ndcg@10"]
+    if task.startswith("vimedretrieve"):
+        names += [f"accuracy@{k}" for k in ACCURACY_AT]
+    measures = []
+    for name in dict.fromkeys(names):
+        measures.append(name)
+        if paper and not name.startswith(("mrr", "ndcg")):
+            measures.append(f"{name} (paper)")
+    return measures
 
 
 def measured(task: str, source: str) -> dict[str, Run]:
