@@ -49,6 +49,21 @@ def store(make):
 
 
 @pytest.fixture
+def handlers():
+    """Return a way to the handlers of a page by module and name, as Gradio would call them."""
+
+    def find(page, module, name):
+        functions = [event.fn for event in page.fns.values() if event.fn]
+        return [
+            fn
+            for fn in dict.fromkeys(functions)
+            if (fn.__module__, getattr(fn, "__name__", "")) == (f"vcs_demo.ui.{module}", name)
+        ]
+
+    return find
+
+
+@pytest.fixture
 def sentence():
     """Return a check that a message is one line, ends like a sentence and is no traceback."""
 

@@ -2,6 +2,7 @@
 
 from types import SimpleNamespace
 
+import gradio as gr
 import httpx
 import pytest
 
@@ -18,7 +19,7 @@ AN, BINH = SimpleNamespace(username="an"), SimpleNamespace(username="binh")
 
 @pytest.fixture(autouse=True)
 def no_space(monkeypatch):
-    for name in ("SPACE_ID", "OAUTH_CLIENT_ID", "VCS_ADMINS"):
+    for name in ("SPACE_ID", "OAUTH_CLIENT_ID", "VCS_ADMINS", "VCS_ADJUDICATORS"):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -88,7 +89,7 @@ def test_accounts_decide_who_may_do_what_and_are_read_anew(team):
     assert team.mode == Access.from_environment("127.0.0.1").mode == "accounts"
     may = {}
     for name in ("an", "binh", "chi", "dung", None):
-        person = team.person(None, SimpleNamespace(username=name))
+        person = team.anyone(None, SimpleNamespace(username=name))
         may[name] = (person.may_label, person.may_decide, person.may_run)
     assert may["an"] == (True, False, False) and may["binh"] == (True, True, False)
     assert may["chi"] == (True, True, True) and may["dung"] == may[None] == (False, False, False)
@@ -97,12 +98,31 @@ def test_accounts_decide_who_may_do_what_and_are_read_anew(team):
         team.annotator(None, SimpleNamespace(username="an"))
     with pytest.raises(UserError, match="Only adjudicators"):
         team.adjudicator(None, SimpleNamespace(username="an"))
-    with pytest.raises(UserError, match="Only adjudicators"):
-        team.reader(None, SimpleNamespace(username="dung"))
-    team.reader(None, SimpleNamespace(username="binh"))
-    Access("single").reader()
-    Access("read-only").reader()
-    assert team.person(AN).name == team.person().name == "visitor"  # a profile is no account
+    assert team.anyone(AN).name == team.anyone().name == "visitor"  # a profile is no account
+
+
+def test_who_labels_beside_others_may_not_read_the_audit(team, space, sentence):
+    """What the others answered would sway them; on a Space as with accounts."""
+    for access, an in ((team, (None, SimpleNamespace(username="an"))), (space, (BINH, None))):
+        assert access.annotator(*an).may_label
+        with pytest.raises(UserError) as refused:
+            access.reader(*an)
+        assert sentence(refused.value, "Only adjudicators")
+    for access in (team, space):
+        with pytest.raises(UserError):
+            access.reader()  # a visitor
+    assert team.reader(None, SimpleNamespace(username="binh")).may_decide
+    assert space.reader(AN).may_decide
+    assert Access("single").reader().may_decide
+    assert Access("read-only").reader().name == "visitor"
+
+
+def test_a_space_names_its_adjudicators(space, monkeypatch):
+    monkeypatch.setenv("VCS_ADJUDICATORS", "binh")
+    access = Access.from_environment("0.0.0.0")
+    assert access.adjudicator(BINH).name == access.reader(BINH).name == "binh"
+    with pytest.raises(UserError):
+        access.operator(BINH)
 
 
 def test_the_app_answers_nobody_without_an_account(team):
@@ -119,35 +139,30 @@ def test_the_app_answers_nobody_without_an_account(team):
         page.close()
 
 
-def handlers(page, module, name):
-    found = [block.fn for block in page.fns.values() if getattr(block.fn, "__module__", "") == module]
-    return [fn for fn in found if fn.__name__ == name]
-
-
-def test_the_handlers_refuse_a_visitor_whatever_the_page_shows(make):
+def test_the_handlers_refuse_a_visitor_whatever_the_page_shows(make, handlers):
     """Hidden or private events can still be called, so each of them has to refuse by itself."""
     page, _ = build_app("mini", Access("read-only"))
     with LabelStore(database_path()) as store:
         store.add_candidates([make(1)])
         turn = Turn.of(store.claim("an"))
-        judges = handlers(page, "vcs_demo.ui.label.judge", "handler")
-        assert len(judges) == 5
-        for judge in judges:
-            said = judge(turn, "a note", None, False, False, "en", turn.token, "", AN)[2]
-            assert "read-only" in said
-        (take_back,) = handlers(page, "vcs_demo.ui.label.judge", "take_back")
-        assert "read-only" in take_back(turn, "en", None)[2]
-        (mining,) = handlers(page, "vcs_demo.ui.label.mine_export", "run")
-        assert ["VCS_ADMINS" in html for html in mining("bm25", 5, 0.05, "en", AN)] == [True]
-        (computing,) = handlers(page, "vcs_demo.ui.compare.leaderboard", "run")
-        assert ["VCS_ADMINS" in html for html in computing(["vimedretrieve"], ["bm25"], "en", AN)] == [True]
-        (training,) = handlers(page, "vcs_demo.ui.train.retrain", "run")
+        asked = (AN, None, "en")
+        presses = handlers(page, "label.judge", "decide")
+        assert len(presses) == 5
+        for press in presses:
+            assert "read-only" in press(*asked, turn, turn.token, False, "a note", None, False, "")[2]
+        (take_back,) = handlers(page, "label.judge", "take_back")
+        assert "read-only" in take_back(*asked, turn)[2]
+        (mining,) = handlers(page, "label.mine_export", "run_mining")
+        assert ["VCS_ADMINS" in html for html in mining(*asked, "bm25", 5, 0.05)] == [True]
+        (computing,) = handlers(page, "compare.leaderboard", "run")
+        assert ["VCS_ADMINS" in html for html in computing(*asked, ["vimedretrieve"], ["bm25"])] == [True]
+        (training,) = handlers(page, "train.retrain", "run")
         settings = ["mine", "minilm", "modified", "both", 0.1, 1, False, False, False]
-        assert ["VCS_ADMINS" in status for status, _ in training("en", *settings, AN)] == [True]
-        (halt,) = handlers(page, "vcs_demo.ui.train.retrain", "halt")
-        with pytest.raises(Exception, match="VCS_ADMINS"):
-            halt("en", AN)
-        (save,) = handlers(page, "vcs_demo.ui.label.mine_export", "save_labels")
-        with pytest.raises(Exception, match="Only adjudicators"):
-            save("jsonl", "en", AN)
+        assert ["VCS_ADMINS" in status for status, _ in training(*asked, *settings)] == [True]
+        (halt,) = handlers(page, "train.retrain", "halt")
+        with pytest.raises(gr.Error, match="VCS_ADMINS"):
+            halt(*asked)
+        (save,) = handlers(page, "label.mine_export", "save_labels")
+        with pytest.raises(gr.Error, match="Only adjudicators"):
+            save(*asked, "jsonl")
         assert store.events() == [] and len(store.candidates()) == 1

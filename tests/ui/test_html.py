@@ -7,8 +7,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from vcs_demo.library import Hit, Ranking
-from vcs_demo.ui.html import content_words, marked, render
+from vcs_demo.rankings import Hit, Ranking
+from vcs_demo.tables import Table
+from vcs_demo.ui.html import content_words, marked, notice, progress, quiet, refusal, render, tables
 
 HOSTILE = [
     "<img src=x onerror=alert(1)>",
@@ -52,10 +53,10 @@ def ranking(text, ranker):
 @pytest.mark.parametrize("lang", ["en", "vi"])
 @pytest.mark.parametrize("hostile", HOSTILE)
 def test_rankings_show_a_hostile_passage_ranker_and_note_as_text(hostile, lang):
-    columns = [{"ranker": hostile, "ranking": ranking(hostile, hostile)}]
-    html = render("rankings", lang, columns=columns, words=content_words(hostile), note=hostile)
+    shown = {"names": [hostile], "rankings": [ranking(hostile, hostile)], "done": 0, "total": 0}
+    html = render("rankings", lang, **shown, words=content_words(hostile), note=hostile)
     assert_is_text(html, hostile)
-    plain = render("rankings", lang, columns=columns, words=frozenset(), note="")
+    plain = render("rankings", lang, **shown, words=frozenset(), note="")
     assert Reader(plain).text.count(hostile) == 2  # the column's name and the passage
 
 
@@ -77,11 +78,11 @@ def test_a_hostile_candidate_is_shown_as_text(hostile):
 
 @pytest.mark.parametrize("hostile", HOSTILE)
 def test_tables_notices_and_progress_escape_every_value(hostile):
-    table = render("table", "en", heads=[hostile], rows=[[hostile, hostile]], note=hostile)
-    assert Reader(table).text.count(hostile) == 4
+    table = tables(Table([hostile], [[hostile, hostile]], title=hostile, notes=[hostile]))
+    assert Reader(table).text.count(hostile) == 5
     assert_is_text(table, hostile)
-    assert_is_text(render("notice", "en", kind="bad", text=hostile), hostile)
-    assert_is_text(render("progress", "en", text=hostile, done=1, total=2), hostile)
+    for html in (notice(hostile), refusal(hostile), quiet(hostile), progress(hostile, 1, 2)):
+        assert_is_text(html, hostile)
 
 
 @pytest.mark.parametrize("hostile", HOSTILE)
@@ -110,4 +111,4 @@ def test_function_words_are_not_marked():
 
 
 def test_nothing_to_show_is_an_empty_table():
-    assert render("table", "en", heads=["x"], rows=[], note="").strip() == ""
+    assert tables(Table(["x"], [])).strip() == ""

@@ -1,24 +1,61 @@
-"""Components whose texts follow the language, and what number fields hold."""
+"""What the tabs share: components whose texts follow the language, number fields, folders for downloads."""
 
 import math
-from collections.abc import Callable
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 import gradio as gr
 
 from vcs_demo.errors import UserError, quoted
-from vcs_demo.words import say
+from vcs_demo.words import problem, say
+
+QUIET = {"api_visibility": "private", "show_progress": "hidden"}  # of events that only the page uses
+DOWNLOAD_SECONDS = 3600  # that a file made for a visitor stays
+
+
+@dataclass(frozen=True)
+class Part:
+    """What the page needs of a tab: its list of rankers, and what lets an event refill its list of examples."""
+
+    rankers: gr.Dropdown
+    refill_on: Callable[[Callable], None]
+
+
+@contextmanager
+def api_errors() -> Iterator[None]:
+    """Tell the callers of the HTTP API a UserError's sentence; raises gr.Error."""
+    try:
+        yield
+    except UserError as error:
+        raise gr.Error(str(error), print_exception=False) from error
 
 
 def number(value: object) -> float:
     """Return what a number field holds as a finite number; raises UserError for an empty one or a text."""
     try:
-        found = float(value)
+        finite = float(value)
     except (TypeError, ValueError):
-        found = math.nan
-    if not math.isfinite(found):
-        raise UserError(say("en", "error.number", value=quoted(value)), "error.number", value=quoted(value))
-    return found
+        finite = math.nan
+    if not math.isfinite(finite):
+        raise problem("error.number", value=quoted(value))
+    return finite
+
+
+def download_folder() -> Path:
+    """Return a new temporary folder that only this user can read; those of an hour ago are removed."""
+    root = Path(tempfile.gettempdir()) / f"vcs-downloads-{os.getuid()}"
+    root.mkdir(mode=0o700, exist_ok=True)
+    for old in root.iterdir():
+        if old.stat().st_mtime < time.time() - DOWNLOAD_SECONDS:
+            shutil.rmtree(old, ignore_errors=True)
+    return Path(tempfile.mkdtemp(dir=root))
 
 
 Component = TypeVar("Component")

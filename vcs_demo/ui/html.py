@@ -6,6 +6,7 @@ from collections.abc import Collection
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from vcs_demo.tables import Table
 from vcs_demo.text import nfc, syllables
 from vcs_demo.words import say
 
@@ -29,6 +30,31 @@ def render(template: str, lang: str, **values: object) -> str:
     return _templates.get_template(f"{template}.html").render(
         **values, lang=lang, say=lambda key, **named: say(lang, key, **named), marked=marked
     )
+
+
+def notice(text: str, kind: str = "info") -> str:
+    """Render a message; `kind` is `info`, `good` or `bad`."""
+    return render("notice", "en", kind=kind, text=text)
+
+
+def refusal(text: str) -> str:
+    """Render why something was not done."""
+    return notice(text, "bad")
+
+
+def quiet(text: str) -> str:
+    """Render a line beside what matters."""
+    return render("quiet", "en", text=text)
+
+
+def progress(text: str, done: int, total: int) -> str:
+    """Render how much of a work is done; a total of 0 is not known yet."""
+    return render("progress", "en", text=text, done=done, total=max(total, 1))
+
+
+def tables(*shown: Table) -> str:
+    """Render tables one below the other."""
+    return "".join(render("table", "en", table=table) for table in shown)
 
 
 def content_words(*texts: str) -> frozenset[str]:

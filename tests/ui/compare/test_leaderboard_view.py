@@ -1,5 +1,6 @@
 """The leaderboard: which run of many is shown, what is quoted, and computing that can be stopped."""
 
+import re
 import threading
 from dataclasses import replace
 
@@ -10,13 +11,13 @@ from vcs_demo.benchmark.tasks import main_measure, retrieval_task
 from vcs_demo.errors import UserError
 from vcs_demo.library import Library
 from vcs_demo.measuring.evaluate import evaluate
-from vcs_demo.measuring.leaderboard import rows
+from vcs_demo.measuring.leaderboard import measures, rows
 from vcs_demo.measuring.run_store import keep, kept_runs
 from vcs_demo.paths import runs_dir
 from vcs_demo.rankers.base import Ranker
 from vcs_demo.rankers.bm25 import BM25Ranker
-from vcs_demo.ui.compare.leaderboard import computed, measures, shown, table
-from vcs_demo.ui.html import render
+from vcs_demo.ui.compare.leaderboard import computed, shown, table
+from vcs_demo.ui.html import notice, tables
 
 
 @pytest.fixture(scope="module")
@@ -54,10 +55,10 @@ def test_reported_figures_come_last_and_are_never_measured_ones(run):
     assert first.run is not None and len(reported) == 4
     assert all(row.run is None and row.metrics.keys() == {"accuracy@20"} for row in reported)
     found = rows("vimedretrieve")
-    html = table(found, "vimedretrieve", False, "en")
+    html = tables(table(found, "vimedretrieve", False, "en"))
     assert html.count(">measured here<") == 1 and html.count(">reported<") == 4
     assert "0.500 [" in html
-    assert table(found, "vimedretrieve", False, "vi").count(">theo bài báo<") == 4
+    assert tables(table(found, "vimedretrieve", False, "vi")).count(">theo bài báo<") == 4
 
 
 def test_runs_of_a_changed_model_or_source_are_left_out_and_unlisted_ones_say_so(run):
@@ -67,7 +68,7 @@ def test_runs_of_a_changed_model_or_source_are_left_out_and_unlisted_ones_say_so
     kept(run, 3, ranker="old", created="2026-01-01T00:00:00+00:00", task_fingerprint="of other passages")
     found = rows("vimedretrieve")
     assert [row.run for row in found if row.run] == [newest]
-    assert "not among the rankers now" in table(found, "vimedretrieve", False, "en")
+    assert "not among the rankers now" in tables(table(found, "vimedretrieve", False, "en"))
 
 
 def test_the_main_measure_is_the_papers():
@@ -105,7 +106,7 @@ def test_computing_yields_where_it_is_and_keeps_the_run(small):
 
 def test_the_page_counts_what_is_ready(small):
     *_, last = computed(small, ["virerank"], ["bm25"], "en")
-    assert last == render("notice", "en", kind="good", text="1 runs are ready.")
+    assert last == notice("1 runs are ready.", "good")
 
 
 class Endless(Ranker):
@@ -148,9 +149,9 @@ def test_closing_the_generator_ends_the_work_and_leaves_no_run(library, monkeypa
         (["mnli-r"], ["bm25"], "mnli_r.parquet"),  # this source does not have it
     ],
 )
-def test_what_cannot_be_computed_is_said_in_one_notice(small, tasks, rankers, says):
-    (html,) = computed(small, tasks, rankers, "en")
-    assert 'class="vcs-notice bad"' in html and says in html
+def test_what_cannot_be_computed_is_refused(small, tasks, rankers, says):
+    with pytest.raises(UserError, match=re.escape(says)):
+        list(computed(small, tasks, rankers, "en"))
     assert kept_runs() == []
 
 

@@ -1,11 +1,13 @@
 """Searching: gold marks, changes of rank, and the bounds of a request."""
 
+import threading
+
 import gradio as gr
 import pytest
 
 from vcs_demo.errors import UserError
 from vcs_demo.library import Library, checked_k, ranker_choices
-from vcs_demo.ui.compare.search import queries_of, search_api, searched
+from vcs_demo.ui.compare.search import api, queries_of, searched, side_by_side
 
 
 def searching(library, query, rankers, k=10, task="vimedretrieve", split="test"):
@@ -81,10 +83,10 @@ def test_a_request_out_of_bounds_is_refused_with_one_sentence(library, query, se
         searching(library, **asked)
     assert sentence(error.value, says)
     with pytest.raises(gr.Error) as shown:
-        search_api(library, **asked)
+        api(library)(**asked)
     assert sentence(shown.value.message, says) and shown.value.print_exception is False
-    (html,) = searched(library, **asked, lang="en")
-    assert 'class="vcs-notice bad"' in html
+    with pytest.raises(UserError):
+        list(searched(library, **asked, lang="en"))
 
 
 def test_the_longest_query_and_most_passages_are_taken(library):
@@ -112,11 +114,39 @@ def test_a_path_is_no_ranker_for_a_visitor(library, query, tiny_model_dir, sente
 
 
 def test_the_page_fills_one_ranker_after_the_other(library, query, tiny):
-    pages = list(searched(library, query, ["bm25", tiny], "vimedretrieve", "test", 3, "en"))
-    waiting, answers = [page.count("Working…") for page in pages], [page.count("<li") for page in pages]
-    assert waiting[0] == 1 and waiting[-1] == 0 and waiting == sorted(waiting, reverse=True)
-    assert answers[0] == 3 and answers[-1] == 6 and answers == sorted(answers)
-    assert "★ relevant" in pages[-1] and "AP " in pages[-1] and "not of the benchmark" not in pages[-1]
+    first, second = searching(library, query, ["bm25", tiny], k=3)
+    go_on = threading.Event()
+
+    def ask(report):
+        yield first
+        report(7, 40)
+        go_on.wait(10)
+        yield second
+
+    pages = side_by_side(query, ["bm25", tiny], ask, "en", "Nothing is marked.")
+    page = next(pages)
+    assert page.count("Working…") == 1 and page.count("<li") == 3 and "7 of 40 passages encoded" in page
+    go_on.set()
+    *_, page = pages
+    assert page.count("Working…") == 0 and page.count("<li") == 6
+    assert "★ relevant" in page and "AP " in page and "Nothing is marked." not in page
+
+
+def test_leaving_the_page_ends_the_search(query):
+    ended = threading.Event()
+
+    def ask(report):
+        try:
+            while True:
+                report(1, 2)
+                ended.wait(0.01)
+        finally:
+            ended.set()
+
+    pages = side_by_side(query, ["bm25"], ask, "en")
+    assert "1 of 2 passages encoded" in next(pages)
+    pages.close()
+    assert ended.wait(5)
 
 
 def test_the_page_says_in_its_language_that_free_text_has_no_gold(library):
@@ -129,7 +159,7 @@ def test_the_page_says_in_its_language_that_free_text_has_no_gold(library):
 def test_the_api_gives_plain_data(library, query):
     import json
 
-    (ranking,) = json.loads(json.dumps(search_api(library, query, ["bm25"], "vimedretrieve", "test", 2)))
+    (ranking,) = json.loads(json.dumps(api(library)(query, ["bm25"], k=2)))
     assert ranking["ranker"] == "bm25" and ranking["milliseconds"] >= 0
     assert [hit["rank"] for hit in ranking["hits"]] == [1, 2]
 

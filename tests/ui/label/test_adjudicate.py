@@ -48,12 +48,6 @@ def test_what_is_put_off_comes_again_when_nothing_else_is_left(store, disputed):
     assert "Nothing waits" in page(store, Case(), "en")
 
 
-def handlers(app, name):
-    (found,) = {fn for block in app.fns.values() if (fn := block.fn) and getattr(fn, "__name__", "") == name
-                and fn.__module__ == "vcs_demo.ui.label.adjudicate"}  # fmt: skip
-    return found
-
-
 def decided():
     with LabelStore(database_path(), read_only=True) as store:
         return store.database.rows("SELECT adjudicator, label, cause FROM decisions")
@@ -70,27 +64,30 @@ def waiting(make):
     return candidate.id
 
 
-def test_the_handlers_refuse_whoever_is_no_adjudicator(waiting):
+def test_the_handlers_refuse_whoever_is_no_adjudicator(waiting, handlers):
     case = Case(waiting, "token")
     add_account("an", "annotator", "long enough")
     for access in (Access("read-only"), Access("accounts")):
         app, _ = build_app("mini", access)
-        an = (None, SimpleNamespace(username="an"))
-        said = handlers(app, "settle")(case, "token", "hard", "edge_case", "", "en", *an)
-        assert "Only adjudicators" in said[-1]
-        assert "Only adjudicators" in handlers(app, "put_off")(case, "en", *an)[-1]
-        assert "Only adjudicators" in handlers(app, "open_tab")(case, "en", None)[-1]
+        an = (None, SimpleNamespace(username="an"), "en")
+        asked = {"settle": (case, "token", "hard", "edge_case", ""), "put_off": (case,), "open_tab": (case,)}
+        for name, values in asked.items():
+            (handler,) = handlers(app, "label.adjudicate", name)
+            assert "Only adjudicators" in handler(*an, *values)[-1]
+        (measure,) = handlers(app, "label.adjudicate", "measure")
+        assert "Only adjudicators" in measure(*an) and "<table>" not in measure(*an)
     assert decided() == []
 
 
-def test_a_decision_needs_label_and_cause_and_is_about_what_was_shown(waiting):
+def test_a_decision_needs_label_and_cause_and_is_about_what_was_shown(waiting, handlers):
     app, _ = build_app("mini", Access("single"))
-    settle, case = handlers(app, "settle"), Case(waiting, "token")
-    assert "a label and a cause" in settle(case, "token", None, "edge_case", "", "en", None)[-1]
-    settle(case, "stale", "hard", "edge_case", "", "en", None)
+    (settle,), case = handlers(app, "label.adjudicate", "settle"), Case(waiting, "token")
+    asked = (None, None, "en", case)
+    assert "a label and a cause" in settle(*asked, "token", None, "edge_case", "")[-1]
+    settle(*asked, "stale", "hard", "edge_case", "")
     assert decided() == []
     for _ in range(2):  # a double click
-        said = settle(case, "token", "hard", "edge_case", "why", "en", None)[-1]
+        said = settle(*asked, "token", "hard", "edge_case", "why")[-1]
     assert "0 waiting" in said and decided() == [
         {"adjudicator": "local", "label": "hard", "cause": "edge_case"}
     ]

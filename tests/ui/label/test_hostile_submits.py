@@ -4,6 +4,7 @@ HOSTILE_EXAMPLES=1200 python -m pytest tests/ui/label/test_hostile_submits.py
 """
 
 import os
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -59,7 +60,7 @@ def test_whatever_is_submitted_is_ones_own_or_refused(busy, data):
     token = data.draw(st.sampled_from(tokens) | texts)
     candidate = data.draw(st.sampled_from(ids) | texts)
     label = data.draw(st.sampled_from(LABELS) | st.just("skip") | texts)
-    desk, turn = Desk(store), Turn(candidate, token, 0.0)
+    desk, turn = Desk(store), Turn(SimpleNamespace(id=candidate), token)
     facts = {
         "confidence": data.draw(values),
         "flagged": data.draw(st.booleans() | st.integers() | st.none()),

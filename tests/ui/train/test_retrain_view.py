@@ -1,21 +1,21 @@
-"""The Train tab: which arguments go to `training/retrain.py`, and how its end is told."""
+"""The Train tab: which settings a training gets, and how its end is told."""
 
 import json
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from annotations.quality.agreement import REASONS
-from training.retrain import parser
 from training.retraining.gains import SHOWN
 from training.retraining.labels import MIN_ALPHA, MIN_COVERAGE
+from training.retraining.settings import RetrainSettings
 from vcs_demo.errors import UserError
 from vcs_demo.paths import models_dir
-from vcs_demo.ui.train.retrain import Trainer, bases, command
-from vcs_demo.ui.train.trained import allow, results, state, verdict
+from vcs_demo.ui.train.retrain import as_command, asked, bases
+from vcs_demo.ui.train.trainer import Trainer
+from vcs_demo.ui.train.verdict import allow, facts_of, results, state, verdict
 from vcs_demo.words import explain, words
 
 
@@ -31,25 +31,38 @@ def ask(library, tmp_path):
             "epochs": 0.5,
             "pairs": False,
         }
-        return command(library, tmp_path / "labels.db", **settings | changes)
+        return asked(library, tmp_path / "labels.db", **settings | changes)
 
     return ask
 
 
-def test_the_settings_become_the_arguments_of_the_command(ask, tmp_path):
-    options = parser().parse_args(ask())
+def test_the_fields_become_settings(ask, tmp_path):
+    options = ask()
     assert (options.labels, options.base) == (tmp_path / "labels.db", "minilm")
     assert options.output == models_dir() / "của-tôi_2.1"
     assert (options.loss, options.negatives) == ("modified", "both")
     assert (options.temperature, options.epochs) == (0.05, 0.5)
     assert (options.source, options.pairs, options.overwrite) == ("mini", None, False)
-    options = parser().parse_args(ask(loss="infonce", negatives="hard", pairs=True, temperature=1, epochs=20))
+    options = ask(loss="infonce", negatives="hard", pairs=True, temperature=1, epochs=20)
     assert (options.loss, options.negatives, options.pairs) == ("infonce", "hard", "mini")
     assert (options.temperature, options.epochs) == (1, 20)
 
 
+def test_the_command_can_be_typed_in_the_repository(ask):
+    command = (
+        "python training/retrain.py --labels data/labels.db --base minilm --output data/models/của-tôi_2.1"
+    )
+    command = command.replace("data/models/của-tôi_2.1", "'data/models/của-tôi_2.1'")
+    command += " --loss modified --negatives both --temperature 0.05 --epochs 0.5 --source mini"
+    assert as_command(ask()) == command
+    floors = "--min-coverage 0 --min-alpha -1"
+    assert (
+        as_command(ask(pairs=True, restart=True, anyway=True)) == f"{command} --pairs mini --restart {floors}"
+    )
+
+
 def test_a_name_is_taken_without_the_spaces_around_it(ask):
-    assert Path(ask(name="  mine ")[5]).name == "mine"
+    assert ask(name="  mine ").output.name == "mine"
 
 
 @pytest.mark.parametrize(
@@ -93,7 +106,7 @@ def test_a_base_that_is_not_in_the_list_is_refused(ask, base, sentence):
 
 def test_retrained_models_can_be_trained_further(ask, tiny):
     assert bases() == ["vcs-20m", "vcs-static", "minilm", "tiny"]
-    assert parser().parse_args(ask(base="tiny")).base == "tiny"
+    assert ask(base="tiny").base == "tiny"
 
 
 @pytest.mark.parametrize("changes", [{"temperature": None}, {"epochs": None}, {"epochs": "viel"}])
@@ -104,16 +117,16 @@ def test_a_number_left_empty_is_refused_with_one_sentence(ask, changes):
 
 @pytest.fixture
 def script(monkeypatch):
-    """Let the trainer run a few lines of Python instead of a training; return the arguments for them."""
+    """Let the trainer run a few lines of Python instead of a training; return the settings for them."""
     start = subprocess.Popen
 
     def prepare(lines):
         monkeypatch.setattr(
-            "vcs_demo.ui.train.retrain.subprocess.Popen",
+            "vcs_demo.ui.train.trainer.subprocess.Popen",
             lambda words, **settings: start([sys.executable, "-c", lines], **settings),
         )
-        monkeypatch.setattr("vcs_demo.ui.train.retrain.STAGES", 0.02)
-        return ["--output", str(models_dir() / "mine")]
+        monkeypatch.setattr("vcs_demo.ui.train.trainer.PAUSE", 0.02)
+        return RetrainSettings(output=models_dir() / "mine")
 
     return prepare
 
@@ -167,12 +180,12 @@ def test_progress_is_read_from_the_unfinished_models_folder(script):
 
 
 def test_a_second_training_is_refused_while_one_runs_and_leaving_the_page_stops_nothing(script):
-    arguments, trainer = script("import time; time.sleep(60)"), Trainer()
-    trainer.start(arguments)
+    settings, trainer = script("import time; time.sleep(60)"), Trainer()
+    trainer.start(settings)
     steps = followed(trainer)
     next(steps)
     with pytest.raises(UserError) as busy:
-        trainer.start(arguments)
+        trainer.start(settings)
     assert "Đang có một lượt huấn luyện khác" in explain(busy.value, "vi")
     steps.close()
     assert trainer.running
@@ -184,22 +197,21 @@ def test_a_second_training_is_refused_while_one_runs_and_leaving_the_page_stops_
     ("low", "high", "word"), [(0.01, 0.2, "tốt hơn"), (-0.2, -0.01, "kém hơn"), (-0.1, 0.1, "khác biệt")]
 )
 def test_the_verdict_follows_the_interval(low, high, word):
-    assert verdict("mine", "vi") == ""
+    assert facts_of("mine") is None
     facts(low, high)
-    assert word in verdict("mine", "vi")
+    assert word in verdict(facts_of("mine"), "vi")
 
 
 def test_the_figures_of_a_model_are_shown_before_and_after():
-    assert results("mine", "en") == ""
     facts(low=-0.01)
-    html = results("mine", "vi")
+    html = results(facts_of("mine"), "vi")
     assert "0.100 [0.050, 0.150]" in html and "+0.100 [-0.010, +0.200]" in html and ">trước<" in html
 
 
 def test_training_anyway_lifts_the_floors(ask):
-    options = parser().parse_args(ask())
+    options = ask()
     assert (options.min_coverage, options.min_alpha) == (MIN_COVERAGE, MIN_ALPHA)
-    options = parser().parse_args(ask(anyway=True))
+    options = ask(anyway=True)
     assert (options.min_coverage, options.min_alpha) == (0, -1)
 
 
@@ -222,11 +234,11 @@ def test_coverage_and_agreement_are_told_before_training(store, make):
     assert "**The annotators agree too little: α is -0.25 and should be 0.4 or more." in text
 
 
-def test_labels_under_a_floor_are_not_trained_on_unless_told(store):
+def test_labels_under_a_floor_are_not_trained_on_unless_told(store, ask):
     with pytest.raises(UserError) as error:
-        allow(store, False)
+        allow(store, ask())
     assert "Mới có 0.0% ứng viên có nhãn" in explain(error.value, "vi")
-    allow(store, True)
+    allow(store, ask(anyway=True))
 
 
 def test_what_training_did_to_the_labels_is_shown_as_no_evidence():
@@ -235,10 +247,10 @@ def test_what_training_did_to_the_labels_is_shown_as_no_evidence():
     known = json.loads(path.read_text("utf-8"))
     row = known["metrics"]["map"] | {"label": "hard", "measure": "margin", "labels": 7, "queries": 5}
     path.write_text(json.dumps(known | {"gains": [row]}), "utf-8")
-    html = results("mine", "en")
+    html = results(facts_of("mine"), "en")
     assert "Hard negative (7)" in html and "margin s⁺ − s (should grow)" in html
     assert "no held-out evidence" in html and html.count("<table>") == 2
-    assert "Âm khó (7)" in results("mine", "vi")
+    assert "Âm khó (7)" in results(facts_of("mine"), "vi")
 
 
 def test_every_measure_of_a_gain_and_every_reason_against_alpha_has_words():

@@ -1,7 +1,6 @@
 """The Adjudicate tab: disagreements and flags one after the other, with what was said, to be decided."""
 
 import uuid
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import gradio as gr
@@ -10,12 +9,14 @@ from annotations.quality.adjudication import CAUSES, answers_to, causes, decide,
 from annotations.quality.agreement import agreement, label_rows
 from annotations.quality.agreement_report import OF_A_PAIR, OVERALL, Estimate
 from annotations.store.label_store import LABELS, LabelStore
-from vcs_demo.errors import UserError
-from vcs_demo.ui.access import Access
-from vcs_demo.ui.components import Localised
-from vcs_demo.ui.html import render
+from vcs_demo.tables import Table, figure
+from vcs_demo.ui.access import Access, Person, guarded
+from vcs_demo.ui.components import QUIET, Localised
+from vcs_demo.ui.html import notice, refusal, tables
 from vcs_demo.ui.label.desk import label_name, texts
-from vcs_demo.words import explain, say
+from vcs_demo.words import problem, say
+
+ANSWER = ("who", "label", "confidence", "seconds", "flagged", "note", "guideline")  # columns
 
 
 @dataclass(frozen=True)
@@ -41,13 +42,37 @@ def next_case(store: LabelStore, passed: tuple[str, ...] = ()) -> Case:
     return Case(waiting[0].candidate_id if waiting else None, uuid.uuid4().hex, passed)
 
 
+def settled(
+    store: LabelStore,
+    case: Case,
+    token: str,
+    name: str,
+    label: str | None,
+    cause: str | None,
+    note: str,
+    lang: str,
+) -> tuple[Case, str]:
+    """Decide a case; return the next one and what to say.
+
+    A click that bears another token than the case's was about another case, and decides nothing.
+
+    Raises:
+        UserError: no label or no cause was chosen, or the decision was refused.
+    """
+    if case.candidate_id is None or token != case.token:
+        return next_case(store, case.passed), ""
+    if not label or not cause:
+        raise problem("error.decision")
+    decide(store, case.candidate_id, name, label, cause, token=case.token, note=note or "")
+    return next_case(store, case.passed), say(lang, "adjudicate.saved", label=label_name(label, lang))
+
+
 def page(store: LabelStore, case: Case, lang: str) -> str:
     """Render the candidate as the annotators saw it, and below what they said, without names."""
     if case.candidate_id is None:
-        return render("notice", lang, kind="good", text=say(lang, "adjudicate.none"))
-    seen = texts(store.candidate(case.candidate_id), case.token, lang)
-    keys = ("who", "label", "confidence", "seconds", "flagged", "note", "guideline")
-    lines = [
+        return notice(say(lang, "adjudicate.none"), "good")
+    candidate = texts(store.candidate(case.candidate_id), case.token, lang)
+    rows = [
         [
             answer.annotator,
             label_name(answer.label, lang),
@@ -59,8 +84,7 @@ def page(store: LabelStore, case: Case, lang: str) -> str:
         ]
         for answer in answers_to(store, case.candidate_id)
     ]
-    heads = [say(lang, f"adjudicate.{key}") for key in keys]
-    return seen + render("table", lang, heads=heads, rows=lines, note="")
+    return candidate + tables(Table([say(lang, f"adjudicate.{key}") for key in ANSWER], rows))
 
 
 def progress(store: LabelStore, lang: str) -> str:
@@ -74,117 +98,111 @@ def agreed(store: LabelStore, lang: str) -> str:
     report = agreement(label_rows(store))
     names = {"raw": say(lang, "agree.raw"), "kappa": "κ (Cohen)", "fleiss": "κ (Fleiss)"}
     names |= {"alpha": "α (Krippendorff)", "ac1": "AC1 (Gwet)"}
-    rows = [(say(lang, "agree.all"), report.overall)]
-    rows += [(label_name(label, lang), found) for label, found in report.by_label.items()]
-    heads = [say(lang, "adjudicate.label"), *(names[key] for key in OVERALL)]
-    lines = [[name, *(_estimate(found[key], lang) for key in OVERALL)] for name, found in rows]
-    html = render("table", lang, heads=heads, rows=lines, note=say(lang, "agree.explain"))
-    shared = [pair for pair in report.pairs if pair.estimates["raw"].items]
-    heads = [say(lang, "agree.pair"), say(lang, "agree.shared"), *(names[key] for key in OF_A_PAIR)]
-    lines = [
-        [f"{pair.first}, {pair.second}", pair.estimates["raw"].items]
-        + [_estimate(pair.estimates[key], lang) for key in OF_A_PAIR]
-        for pair in shared
-    ]
-    return html + (render("table", lang, heads=heads, rows=lines, note="") if lines else "")
+    groups = {say(lang, "agree.all"): report.overall}
+    groups |= {label_name(label, lang): estimates for label, estimates in report.by_label.items()}
+    overall = Table(
+        [say(lang, "adjudicate.label"), *(names[key] for key in OVERALL)],
+        [[name, *(_estimate(group[key], lang) for key in OVERALL)] for name, group in groups.items()],
+        notes=[say(lang, "agree.explain")],
+    )
+    pairs = [pair for pair in report.pairs if pair.estimates["raw"].items]
+    by_pair = Table(
+        [say(lang, "agree.pair"), say(lang, "agree.shared"), *(names[key] for key in OF_A_PAIR)],
+        [
+            [
+                f"{pair.first}, {pair.second}",
+                pair.estimates["raw"].items,
+                *(_estimate(pair.estimates[key], lang) for key in OF_A_PAIR),
+            ]
+            for pair in pairs
+        ],
+    )
+    return tables(overall, by_pair)
 
 
-def _estimate(found: Estimate, lang: str) -> str:
-    if found.value is None:
-        return f"– ({say(lang, f'agree.{found.reason}')})"
-    if found.low is None:
-        return f"{found.value:.2f}"
-    return f"{found.value:.2f} [{found.low:.2f}, {found.high:.2f}]"
+def _estimate(estimate: Estimate, lang: str) -> str:
+    if estimate.value is None:
+        return f"– ({say(lang, f'agree.{estimate.reason}')})"
+    interval = None if estimate.low is None else (estimate.low, estimate.high)
+    return figure(estimate.value, interval, digits=2)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The tab's components that handlers read or change; `token` is the case's, so that a double click decides once."""
+
+    case: gr.State
+    token: gr.Textbox
+    page: gr.HTML
+    label: gr.Radio
+    cause: gr.Radio
+    note: gr.Textbox
+    go: gr.Button
+    later: gr.Button
+    said: gr.Markdown
+    agreement: gr.Accordion
+    measured: gr.HTML
+
+    @property
+    def outputs(self) -> list:
+        """What every handler but the agreement's fills, in its order."""
+        return [self.case, self.token, self.page, self.label, self.cause, self.note, self.said]
+
+
+def laid_out(words: Localised) -> Layout:
+    """Lay out the case, what is decided of it, and the agreement."""
+    words.make(gr.Markdown, {"value": "adjudicate.explain"})
+    page = gr.HTML(container=False, elem_id="vcs-adjudicate")
+    labels = {"choices": lambda lang: [(label_name(name, lang), name) for name in LABELS]}
+    label = words.make(gr.Radio, {"label": "adjudicate.decision"} | labels)
+    reasons = {"choices": lambda lang: [(say(lang, f"cause.{name}"), name) for name in CAUSES]}
+    cause = words.make(gr.Radio, {"label": "adjudicate.cause"} | reasons)
+    note = words.make(gr.Textbox, {"label": "adjudicate.own_note"}, lines=1, max_length=2_000)
+    with gr.Row():
+        go = words.make(gr.Button, {"value": "adjudicate.go"}, variant="primary", elem_id="vcs-adjudicate-go")
+        later = words.make(gr.Button, {"value": "adjudicate.later"}, min_width=120)
+    said = gr.Markdown(elem_id="vcs-adjudicate-said")
+    with words.make(gr.Accordion, {"label": "agree.title"}, open=False) as agreement:
+        measured = gr.HTML(container=False, elem_id="vcs-agreement")
+    case, token = gr.State(Case()), gr.Textbox(visible=False)
+    return Layout(case, token, page, label, cause, note, go, later, said, agreement, measured)
 
 
 def build(store: LabelStore, words: Localised, language: gr.Radio, access: Access) -> None:
-    """Lay out the tab."""
+    """Build the tab."""
     with words.make(gr.Tab, {"label": "adjudicate.tab"}, id="adjudicate") as tab:
-        words.make(gr.Markdown, {"value": "adjudicate.explain"})
-        case = gr.State(Case())
-        shown = gr.Textbox(visible=False)  # the case's token, so that a double click decides once
-        view = gr.HTML(container=False, elem_id="vcs-adjudicate")
-        label = words.make(
-            gr.Radio,
-            {
-                "label": "adjudicate.decision",
-                "choices": lambda lang: [(label_name(name, lang), name) for name in LABELS],
-            },
-        )
-        cause = words.make(
-            gr.Radio,
-            {
-                "label": "adjudicate.cause",
-                "choices": lambda lang: [(say(lang, f"cause.{name}"), name) for name in CAUSES],
-            },
-        )
-        note = words.make(gr.Textbox, {"label": "adjudicate.own_note"}, lines=1, max_length=2_000)
-        with gr.Row():
-            go = words.make(
-                gr.Button, {"value": "adjudicate.go"}, variant="primary", elem_id="vcs-adjudicate-go"
-            )
-            later = words.make(gr.Button, {"value": "adjudicate.later"}, min_width=120)
-        said = gr.Markdown(elem_id="vcs-adjudicate-said")
-        with words.make(gr.Accordion, {"label": "agree.title"}, open=False) as part:
-            measured = gr.HTML(container=False, elem_id="vcs-agreement")
+        on = laid_out(words)
 
-    seen = [case, shown, view, label, cause, note, said]
-
-    def guarded(
-        act: Callable[[str], tuple[Case, str]],
-        lang: str,
-        profile: gr.OAuthProfile | None,
-        request: gr.Request | None,
-    ) -> tuple:
-        try:
-            opened, text = act(access.adjudicator(profile, request).name)
-        except UserError as error:
-            return *(gr.skip() for _ in seen[:-1]), f"**{explain(error, lang)}**"
+    def shown(opened: Case, text: str, lang: str) -> tuple:
         text = " · ".join(part for part in (text, progress(store, lang)) if part)
         return opened, opened.token, page(store, opened, lang), None, None, "", text
 
+    def refused(sentence: str) -> tuple:
+        return *(gr.skip() for _ in on.outputs[:-1]), f"**{sentence}**"
+
+    @guarded(access.adjudicator, refused)
     def settle(
-        case: Case,
-        shown: str,
-        label: str | None,
-        cause: str | None,
-        note: str,
-        lang: str,
-        profile: gr.OAuthProfile | None,
-        request: gr.Request | None = None,
+        person: Person, lang: str, case: Case, token: str, label: str | None, cause: str | None, note: str
     ) -> tuple:
-        def act(name: str) -> tuple[Case, str]:
-            if case.candidate_id is None or shown != case.token:
-                return next_case(store, case.passed), ""
-            if not label or not cause:
-                raise UserError(say("en", "error.decision"), "error.decision")
-            decide(store, case.candidate_id, name, label, cause, token=case.token, note=note or "")
-            return next_case(store, case.passed), say(lang, "adjudicate.saved", label=label_name(label, lang))
+        return shown(*settled(store, case, token, person.name, label, cause, note, lang), lang)
 
-        return guarded(act, lang, profile, request)
-
-    def put_off(
-        case: Case, lang: str, profile: gr.OAuthProfile | None, request: gr.Request | None = None
-    ) -> tuple:
+    @guarded(access.adjudicator, refused)
+    def put_off(person: Person, lang: str, case: Case) -> tuple:
         passed = case.passed + ((case.candidate_id,) if case.candidate_id else ())
-        return guarded(lambda name: (next_case(store, passed), ""), lang, profile, request)
+        return shown(next_case(store, passed), "", lang)
 
-    def open_tab(
-        case: Case, lang: str, profile: gr.OAuthProfile | None, request: gr.Request | None = None
-    ) -> tuple:
-        return guarded(lambda name: (next_case(store, case.passed), ""), lang, profile, request)
+    @guarded(access.adjudicator, refused)
+    def open_tab(person: Person, lang: str, case: Case) -> tuple:
+        return shown(next_case(store, case.passed), "", lang)
 
-    def measure(lang: str, profile: gr.OAuthProfile | None, request: gr.Request | None = None) -> str:
-        try:
-            access.adjudicator(profile, request)
-            return agreed(store, lang)
-        except UserError as error:
-            return render("notice", lang, kind="bad", text=explain(error, lang))
+    @guarded(access.adjudicator, refusal)
+    def measure(person: Person, lang: str) -> str:
+        return agreed(store, lang)
 
-    quiet = {"api_visibility": "private", "show_progress": "hidden"}
-    part.expand(measure, language, measured, api_visibility="private", concurrency_limit=1)
-    serial = {"trigger_mode": "multiple", "concurrency_limit": 1, "concurrency_id": "adjudicate"}
-    go.click(settle, [case, shown, label, cause, note, language], seen, **serial, **quiet)
-    later.click(put_off, [case, language], seen, **serial, **quiet)
-    tab.select(open_tab, [case, language], seen, **serial, **quiet)
-    language.change(open_tab, [case, language], seen, **serial, **quiet)
+    serial = {"trigger_mode": "multiple", "concurrency_limit": 1, "concurrency_id": "adjudicate"} | QUIET
+    decided = [language, on.case, on.token, on.label, on.cause, on.note]
+    on.go.click(settle, decided, on.outputs, **serial)
+    on.later.click(put_off, [language, on.case], on.outputs, **serial)
+    for event in (tab.select, language.change):
+        event(open_tab, [language, on.case], on.outputs, **serial)
+    on.agreement.expand(measure, language, on.measured, api_visibility="private", concurrency_limit=1)

@@ -16,11 +16,10 @@ from vcs_demo.background import watched
 from vcs_demo.errors import UserError
 from vcs_demo.library import Library, ranker_choices
 from vcs_demo.rankers.catalog import load_ranker
-from vcs_demo.ui.access import Access
-from vcs_demo.ui.components import Localised, number
-from vcs_demo.ui.downloads import new_folder
-from vcs_demo.ui.html import render
-from vcs_demo.words import explain, say
+from vcs_demo.ui.access import Access, Person, guarded
+from vcs_demo.ui.components import QUIET, Localised, download_folder, number
+from vcs_demo.ui.html import notice, progress, refusal
+from vcs_demo.words import say
 
 
 def mining_report(result: MiningResult, lang: str) -> str:
@@ -36,27 +35,20 @@ def mining_report(result: MiningResult, lang: str) -> str:
 
 
 def mined(
-    library: Library, store: LabelStore, ranker: str, limit: int, margin: float, lang: str
+    library: Library, store: LabelStore, ranker: str, limit: float | None, margin: float | None, lang: str
 ) -> Iterator[str]:
-    """Mine from the source's train split into the store, yielding a line about where it is."""
-    try:
-        task = library.task("vimedretrieve", "train")
-        chosen = load_ranker(ranker, allow_paths=False)
-        amount, share = number(limit), number(margin)
-        result, there = None, {candidate.id for candidate in store.candidates()}
-        for state in watched(
-            lambda report: mine(
-                task, chosen, limit=int(amount), relative_margin=share, skip=there, progress=report
-            )
-        ):
-            result = state.result
-            text = say(lang, "label.mining", ranker=ranker, done=state.done, total=state.total or "…")
-            yield render("progress", lang, text=text, done=state.done, total=max(state.total, 1))
-        added, known = store.add_candidates(result.candidates)
-        text = say(lang, "label.mined", added=added, known=known, report=mining_report(result, lang))
-        yield render("notice", lang, kind="good", text=text)
-    except UserError as error:
-        yield render("notice", lang, kind="bad", text=explain(error, lang))
+    """Mine from the source's train split into the store, yielding where it is; raises UserError."""
+    task = library.task("vimedretrieve", "train")
+    miner = load_ranker(ranker, allow_paths=False)
+    settings = {"limit": int(number(limit)), "relative_margin": number(margin)}
+    skip, result = {candidate.id for candidate in store.candidates()}, None
+    for work in watched(lambda report: mine(task, miner, skip=skip, progress=report, **settings)):
+        result = work.result
+        text = say(lang, "label.mining", ranker=ranker, done=work.done, total=work.total or "…")
+        yield progress(text, work.done, work.total)
+    added, known = store.add_candidates(result.candidates)
+    report = mining_report(result, lang)
+    yield notice(say(lang, "label.mined", added=added, known=known, report=report), "good")
 
 
 def exported(store: LabelStore, format: str) -> tuple[list[Path], int]:
@@ -64,10 +56,13 @@ def exported(store: LabelStore, format: str) -> tuple[list[Path], int]:
 
     Returns:
         The files, and the number of labelled candidates.
+
+    Raises:
+        UserError: an unknown format, or nothing to export.
     """
     if format not in FORMATS:
         raise UserError(f"There is no such format; the formats are {', '.join(FORMATS)}.")
-    folder = new_folder()
+    folder = download_folder()
     if format != "dataset":
         path = folder / f"labels.{format}"
         count, manifest = export_frozen(store, path, format)
@@ -85,67 +80,38 @@ class Parts:
 
 
 def build(library: Library, store: LabelStore, words: Localised, language: gr.Radio, access: Access) -> Parts:
-    """Lay out mining and exporting."""
+    """Build mining and exporting."""
     with words.make(gr.Accordion, {"label": "label.mine_title"}, open=False):
         with gr.Row():
-            miner = words.make(
+            ranker = words.make(
                 gr.Dropdown, {"label": "label.mine_ranker"}, choices=ranker_choices(), value="bm25"
             )
-            limit = words.make(
-                gr.Number,
-                {"label": "label.mine_limit"},
-                value=200,
-                minimum=1,
-                maximum=10_000,
-                precision=0,
-            )
-            margin = words.make(
-                gr.Slider, {"label": "label.mine_margin"}, minimum=0, maximum=0.5, step=0.01, value=0.05
-            )
+            whole = {"value": 200, "minimum": 1, "maximum": 10_000, "precision": 0}
+            limit = words.make(gr.Number, {"label": "label.mine_limit"}, **whole)
+            shares = {"minimum": 0, "maximum": 0.5, "step": 0.01, "value": 0.05}
+            margin = words.make(gr.Slider, {"label": "label.mine_margin"}, **shares)
         start = words.make(gr.Button, {"value": "label.mine"}, elem_id="vcs-mine")
-        mining = gr.HTML(container=False, elem_id="vcs-mining")
+        status = gr.HTML(container=False, elem_id="vcs-mining")
     with words.make(gr.Accordion, {"label": "label.export_title"}, open=False):
         with gr.Row():
             format = words.make(
                 gr.Radio, {"label": "label.export_format"}, choices=list(FORMATS), value="jsonl"
             )
             save = words.make(gr.Button, {"value": "label.export"})
-        file = gr.File(show_label=False, visible=False, file_count="multiple", interactive=False)
+        files = gr.File(show_label=False, visible=False, file_count="multiple", interactive=False)
 
-    def run(
-        ranker: str,
-        limit: int,
-        margin: float,
-        lang: str,
-        profile: gr.OAuthProfile | None,
-        request: gr.Request | None = None,
+    @guarded(access.operator, refusal)
+    def run_mining(
+        person: Person, lang: str, ranker: str, limit: float | None, margin: float | None
     ) -> Iterator[str]:
-        try:
-            access.operator(profile, request)
-        except UserError as error:
-            yield render("notice", lang, kind="bad", text=explain(error, lang))
-            return
         yield from mined(library, store, ranker, limit, margin, lang)
 
-    ended = start.click(
-        run,
-        [miner, limit, margin, language],
-        mining,
-        concurrency_limit=1,
-        api_visibility="private",
-        show_progress="hidden",
-    )
+    @guarded(access.adjudicator)  # an export shows what others answered
+    def save_labels(person: Person, lang: str, format: str) -> dict:
+        paths, count = exported(store, format)
+        label = say(lang, "label.exported", count=count)
+        return gr.update(value=[str(path) for path in paths], visible=True, label=label, show_label=True)
 
-    def save_labels(
-        format: str, lang: str, profile: gr.OAuthProfile | None, request: gr.Request | None = None
-    ) -> dict:
-        try:
-            access.adjudicator(profile, request)  # an export shows what others answered
-            paths, count = exported(store, format)
-            title = say(lang, "label.exported", count=count)
-            return gr.update(value=[str(path) for path in paths], visible=True, label=title, show_label=True)
-        except UserError as error:
-            raise gr.Error(explain(error, lang), print_exception=False) from error
-
-    save.click(save_labels, [format, language], file, api_visibility="private")
-    return Parts(miner, ended)
+    ended = start.click(run_mining, [language, ranker, limit, margin], status, concurrency_limit=1, **QUIET)
+    save.click(save_labels, [language, format], files, api_visibility="private")
+    return Parts(ranker, ended)

@@ -1,0 +1,44 @@
+"""The page's header: what this app is, which source, who one is, and how the backup is."""
+
+from datetime import UTC, datetime
+
+from annotations.backup.push import PushState
+from vcs_demo.benchmark.sources import source_label
+from vcs_demo.ui.access import Access, Person
+from vcs_demo.ui.html import quiet, refusal
+from vcs_demo.words import say
+
+
+def status_line(source: str, access: Access, lang: str) -> str:
+    """Say what source this is and who one is; source names are data, so never markup."""
+    name = say(lang, "app.mini") if source == "mini" else f"`{source_label(source).replace('`', '')}`"
+    return " · ".join([say(lang, "app.source", source=name), say(lang, f"app.{access.mode}")])
+
+
+def backup_line(state: PushState | None, access: Access, person: Person, lang: str) -> str:
+    """Say when labels were last pushed or why not, to who answers for them; empty for everyone else.
+
+    Args:
+        state: of the pushes; None where no backup destination is set, which matters on a Space alone: its disk is
+            lost with every restart.
+        access: how people are told apart.
+        person: who is asking.
+        lang: of the sentence.
+    """
+    if not person.may_decide:
+        return ""
+    if state is None:
+        return refusal(say(lang, "backup.none")) if access.mode == "space" and person.may_run else ""
+    facts = {"destination": state.destination, "time": _time(state.last_success)}
+    if state.error:
+        last = f" {say(lang, 'backup.last', **facts)}" if state.last_success else ""
+        return refusal(say(lang, "backup.failed", error=state.error, **facts) + last)
+    return quiet(say(lang, "backup.pushed" if state.last_success else "backup.waiting", **facts))
+
+
+def _time(moment: datetime | None) -> str:
+    """Return a time of today as `14:05`, of another day with its date, in UTC."""
+    if moment is None:
+        return ""
+    moment = moment.astimezone(UTC)
+    return f"{moment:%H:%M}" if moment.date() == datetime.now(UTC).date() else f"{moment:%Y-%m-%d %H:%M}"
