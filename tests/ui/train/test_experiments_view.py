@@ -58,4 +58,6 @@ def test_a_sign_is_said_in_both_languages_and_an_old_one_as_it_was_written():
         assert "{" not in said(vars(sign), "vi")
     assert said({"text": "as it was"}, "vi") == "as it was"
     values = {"best": "0.5", "value": "0.4"}
-    assert "dưới 0.05" in said({"key": "validation.cold", "text": "x", "values": values}, "vi")  # as it was kept once
+    assert "dưới 0.05" in said(
+        {"key": "validation.cold", "text": "x", "values": values}, "vi"
+    )  # as it was kept once
