@@ -8,9 +8,9 @@ import numpy as np
 from vcs_demo.benchmark.paper_figures import REPORTED
 from vcs_demo.benchmark.tasks import main_measure
 from vcs_demo.errors import UserError
-from vcs_demo.measuring.comparison import groups
 from vcs_demo.measuring.metrics import ACCURACY_AT
 from vcs_demo.measuring.run_store import Run, kept_runs, values_by_query
+from vcs_demo.measuring.significance import groups
 from vcs_demo.rankers.catalog import load_ranker
 
 
@@ -18,7 +18,7 @@ from vcs_demo.rankers.catalog import load_ranker
 class Row:
     """One line of the leaderboard; `run` is None where the figure is the paper's own.
 
-    Rows of one source that share a letter of `group` cannot be told apart (`comparison.groups`).
+    Rows of one source that share a letter of `group` cannot be told apart (`significance.groups`).
     """
 
     ranker: str
