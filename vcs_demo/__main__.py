@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from vcs_demo.measuring.run_store import Run
     from vcs_demo.rankers.base import Ranker
 
+_FOLDER = click.Path(file_okay=False, path_type=Path)
 _MEASURES = ("accuracy@1", "accuracy@10", "accuracy@20", "map", "mrr@10", "ndcg@10")
 _PAPERS = ("accuracy@1 (paper)", "accuracy@10 (paper)", "accuracy@20 (paper)", "map (paper)")
 
@@ -44,35 +45,28 @@ def cli() -> None:
 
 
 def _common(command: Callable) -> Callable:
-    for option in reversed(
-        (
-            click.option("--source", default="mini", envvar="VCS_SOURCE", help="mini, hub or a folder."),
-            click.option(
-                "--ranker",
-                "rankers",
-                multiple=True,
-                required=True,
-                help="Name, directory, owner/name of the hub, or a+b; repeatable.",
-            ),
-            click.option(
-                "--split", type=click.Choice(RETRIEVAL_SPLITS), default="test", help="Of the queries."
-            ),
-            click.option(
-                "--labels",
-                type=INPUT,
-                metavar="PATH",
-                help="Label database, or export of labels: confirmed false negatives count as relevant too.",
-            ),
-            click.option("--json", "json_path", type=FILE, metavar="OUT", help="Write the results there."),
-        )
+    name = "Name, directory, owner/name of the hub, or a+b; repeatable."
+    labels = "Label database or export of labels; confirmed false negatives count as relevant too."
+    for option in (
+        click.option("--json", "json_path", type=FILE, metavar="OUT", help="Write the results there."),
+        click.option("--labels", type=INPUT, metavar="PATH", help=labels),
+        click.option("--split", type=click.Choice(RETRIEVAL_SPLITS), default="test"),
+        click.option("--ranker", "rankers", multiple=True, required=True, help=name),
+        click.option("--source", default="mini", envvar="VCS_SOURCE", help="mini, hub or a folder."),
     ):
         command = option(command)
     return command
 
 
+def _example(rest: str) -> str:
+    return f"\b\nExample:\n  python -m vcs_demo {rest}"
+
+
 @cli.command(
-    epilog="\b\nExample:\n  python -m vcs_demo evaluate --source mini --task vimedretrieve --ranker bm25 \\\n"
-    "    --ranker minilm --ranker bm25+minilm --json results.json",
+    epilog=_example(
+        "evaluate --source mini --task vimedretrieve --ranker bm25 \\\n"
+        "    --ranker minilm --ranker bm25+minilm --json results.json"
+    )
 )
 @_common
 @click.option(
@@ -83,12 +77,7 @@ def _common(command: Callable) -> Callable:
     help="Repeatable; default: the four main tasks, or vimedretrieve alone on another split.",
 )
 @click.option("--paper", is_flag=True, help="Also the authors' own evaluator, and the figures of the paper.")
-@click.option(
-    "--trec",
-    type=click.Path(file_okay=False, path_type=Path),
-    metavar="DIR",
-    help="Write TREC run files and qrels there.",
-)
+@click.option("--trec", type=_FOLDER, metavar="DIR", help="Write TREC run files and qrels there.")
 def evaluate(
     source: str,
     rankers: tuple[str, ...],
@@ -106,6 +95,8 @@ def evaluate(
     from vcs_demo.measuring.evaluate import evaluate_kept
     from vcs_demo.measuring.trec import write_trec
 
+    if trec:
+        check_writable(next(p for p in (trec.absolute(), *trec.absolute().parents) if p.exists()) / "qrels")
     chosen, judgements = _prepared(source, rankers, labels, json_path)
     names = tasks or (MAIN_TASKS if split == "test" else MAIN_TASKS[:1])
     measured: list[tuple[Task, Run]] = []
@@ -133,8 +124,10 @@ def evaluate(
 
 
 @cli.command(
-    epilog="\b\nExample:\n  python -m vcs_demo compare --task vimedretrieve --measure accuracy@1 --ranker bm25 \\\n"
-    "    --ranker vcs-20m --ranker bm25+vcs-20m",
+    epilog=_example(
+        "compare --task vimedretrieve --measure accuracy@1 --ranker bm25 \\\n"
+        "    --ranker vcs-20m --ranker bm25+vcs-20m"
+    )
 )
 @_common
 @click.option("--task", "name", type=click.Choice(TASK_NAMES), default=MAIN_TASKS[0])
@@ -170,9 +163,8 @@ def compare(
     task, _ = with_labels(load_task(name, source, split), judgements)
     runs = [evaluate_kept(task, ranker, progress=bar(ranker.name)) for ranker in chosen]
     whole = comparison.compare(runs, measure, judged_passages(task, judgements))
-    subsets = (
-        comparison.by_subset(runs, measure, subset_queries(source, split)) if name == MAIN_TASKS[0] else {}
-    )
+    queries = subset_queries(source, split) if name == MAIN_TASKS[0] else {}
+    subsets = comparison.by_subset(runs, measure, queries)
     tables = [whole.standings_table(), whole.pairs_table()]
     if subsets:
         tables.append(whole.subsets_table(subsets))
@@ -187,27 +179,20 @@ def compare(
     click.echo(f"{whole.task} ({whole.source}, {whole.split}), {whole.queries} queries{left_out}\n")
     click.echo(markdown(tables))
     if json_path:
-        write_json(
-            json_path, {"all": asdict(whole)} | {subset: asdict(part) for subset, part in subsets.items()}
-        )
+        write_json(json_path, {part: asdict(figures) for part, figures in {"all": whole, **subsets}.items()})
 
 
-@cli.command(epilog="Example: python -m vcs_demo rankers")
+@cli.command(epilog=_example("rankers"))
 def rankers() -> None:
     """The rankers known by name, and which are on this machine."""
     from vcs_demo.rankers.catalog import CATALOG, available, retrained
     from vcs_demo.rankers.hub_models import HUB
 
     present = set(available())
-    rows = [
-        [
-            entry.name,
-            entry.about,
-            entry.licence,
-            "here" if entry.name in present else f"hub, {HUB[entry.name].model.repository}",
-        ]
-        for entry in CATALOG.values()
-    ]
+    rows = []
+    for entry in CATALOG.values():
+        where = "here" if entry.name in present else f"hub, {HUB[entry.name].model.repository}"
+        rows.append([entry.name, entry.about, entry.licence, where])
     rows += [[name, "in the models folder", "see its card", "here"] for name in retrained()]
     note = "Those of the hub are fetched when `evaluate` or `compare` first names them; then the app lists them too."
     click.echo(Table(["ranker", "what", "licence", "where"], rows, notes=[note]).markdown())

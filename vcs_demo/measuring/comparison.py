@@ -6,7 +6,7 @@
 Everything is paired: only queries that every run was measured on count.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -154,15 +154,15 @@ def compare(
     check([run.ranker for run in runs], measure)
     if len({(run.task, run.split, run.task_fingerprint) for run in runs}) > 1:
         raise UserError("The runs are of different tasks or of different states of one; evaluate them anew.")
-    everywhere = [set(run.per_query.get(measure, ())) for run in runs]
+    by_query = {run.ranker: run.per_query.get(measure, {}) for run in runs}
+    everywhere = [set(values) for values in by_query.values()]
     shared = set.intersection(*everywhere) & (everywhere[0] if queries is None else queries)
     # In the task's order, as a run's own interval: the bootstrap is seeded, and the two should say the same.
-    common = [query for query in runs[0].per_query[measure] if query in shared]
+    common = [query for query in next(iter(by_query.values())) if query in shared]
     if not common:
         raise UserError("The runs have no query in common.")
-    values = {run.ranker: np.array([run.per_query[measure][q] for q in common]) for run in runs}
+    values = {run.ranker: np.array([by_query[run.ranker][q] for q in common]) for run in runs}
     ordered = sorted(runs, key=lambda run: -values[run.ranker].mean())
-    pairs = _pairs(ordered, values, common)
     letters = groups(values)
     standings = tuple(
         Standing(
@@ -177,7 +177,14 @@ def compare(
     left_out = len(set.union(*everywhere)) - len(common) if queries is None else 0
     first = ordered[0]
     return Comparison(
-        first.task, first.source, first.split, measure, len(common), left_out, standings, tuple(pairs)
+        first.task,
+        first.source,
+        first.split,
+        measure,
+        len(common),
+        left_out,
+        standings,
+        tuple(_pairs(ordered, values, common)),
     )
 
 
@@ -189,27 +196,23 @@ def by_subset(
     return {name: compare(runs, measure, None, ids) for name, ids in subsets.items() if ids & common}
 
 
-def _pairs(runs: Sequence[Run], values: Mapping[str, np.ndarray], queries: Sequence[str]) -> list[Pair]:
+def _pairs(runs: Sequence[Run], values: Mapping[str, np.ndarray], queries: Sequence[str]) -> Iterator[Pair]:
     p_values = tested([run.ranker for run in runs], values)
-    found = []
     for first, second in combinations(runs, 2):
         a, b = values[first.ranker], values[second.ranker]
         mean, low, high = paired_difference(a, b)
-        tops = [([i for i, _ in first.ranking[q]], [i for i, _ in second.ranking[q]]) for q in queries]
-        found.append(
-            Pair(
-                first.ranker,
-                second.ranker,
-                mean,
-                (low, high),
-                p_values[first.ranker, second.ranker],
-                int(np.sum(a > b)),
-                int(np.sum(a == b)),
-                int(np.sum(a < b)),
-                float(np.mean([jaccard(x, y) for x, y in tops])),
-            )
+        shared = [jaccard(*([i for i, _ in run.ranking[q]] for run in (first, second))) for q in queries]
+        yield Pair(
+            first.ranker,
+            second.ranker,
+            difference=mean,
+            interval=(low, high),
+            p=p_values[first.ranker, second.ranker],
+            wins=int(np.sum(a > b)),
+            ties=int(np.sum(a == b)),
+            losses=int(np.sum(a < b)),
+            jaccard=float(np.mean(shared)),
         )
-    return found
 
 
 def jaccard(first: Sequence[str], second: Sequence[str], depth: int = OVERLAP_AT) -> float:

@@ -78,15 +78,15 @@ def measured(task: str, source: str) -> dict[str, Run]:
 
 
 def _groups(runs: Sequence[Run], measure: str) -> dict[tuple[str, str], str]:
-    found = {}
+    letters = {}
     for source in {run.source for run in runs}:
         values = {run.ranker: values_by_query(run, measure) for run in runs if run.source == source}
-        values = {ranker: own for ranker, own in values.items() if own}
+        values = {ranker: by_query for ranker, by_query in values.items() if by_query}
         common = sorted(set.intersection(*map(set, values.values()))) if values else []
         if len(values) > 1 and common:
-            arrays = {ranker: np.array([own[q] for q in common]) for ranker, own in values.items()}
-            found |= {(source, ranker): letters for ranker, letters in groups(arrays).items()}
-    return found
+            arrays = {ranker: np.array([by_query[q] for q in common]) for ranker, by_query in values.items()}
+            letters |= {(source, ranker): group for ranker, group in groups(arrays).items()}
+    return letters
 
 
 def is_listed(name: str) -> bool:
