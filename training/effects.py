@@ -3,52 +3,61 @@
 python training/effects.py --labels data/labels.db --base vcs-20m
 """
 
-import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-if __package__ in (None, ""):  # run as a script, from any directory
-    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+import click
 
-from vcs_demo.errors import carried_out
+if __package__ in (None, ""):
+    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # run as a script, from any directory
+
+from training.retraining.settings import EffectSettings
+from vcs_demo.files import check_writable
 from vcs_demo.rankers.catalog import OURS
+from vcs_demo.terminal import FILE, INPUT, SETTINGS, options_of, run
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run the command; return 0, 1 after one clear line on standard error, 130 when it was stopped."""
-    options = parser().parse_args(arguments)
-    return carried_out(lambda: _report(options), "stopped; nothing was written")
+@click.command(
+    "python training/effects.py",
+    context_settings=SETTINGS,
+    epilog="Example: python training/effects.py --labels labels.jsonl --base vcs-20m --show 10 --csv effects.csv",
+)
+@click.option("--labels", type=INPUT, help="label database or export [default: the app's database]")
+@click.option("--base", default=OURS, metavar="MODEL", help="ranker name or SentenceTransformer directory")
+@options_of(EffectSettings)
+@click.option(
+    "--source",
+    help="mini, hub or a folder whose judgements count as relevant [default: mini for labels of mini, else none]",
+)
+@click.option("--show", type=click.IntRange(0), default=20, help="also the labels of largest effect")
+@click.option("--csv", type=FILE, help="write the effect of every label to this file")
+@click.option("--json", type=FILE, help="write settings, means and effects to this file")
+def command(
+    labels: Path | None,
+    base: str,
+    source: str | None,
+    show: int,
+    csv: Path | None,
+    json: Path | None,
+    **settings: Any,
+) -> None:
+    """Show what each label does to the loss, before anything is trained."""
+    check_writable(csv, json)
+    from training.retraining.effect_report import effects_of
+
+    report = effects_of(labels, base, EffectSettings(**settings), source=source)
+    if csv:
+        report.write_csv(csv)
+    if json:
+        report.write_json(json)
+    click.echo(report.markdown(show))
 
 
-def _report(options: argparse.Namespace) -> int:
-    from training.retraining.effects_report import report
-
-    print(report(options))
-    return 0
-
-
-def parser() -> argparse.ArgumentParser:
-    """Describe the command line."""
-    command = argparse.ArgumentParser(
-        prog="python training/effects.py",
-        description="Show what each label does to the loss, before anything is trained.",
-        epilog="Example: python training/effects.py --labels labels.jsonl --base vcs-20m --show 10 --csv effects.csv",
-    )
-    add = command.add_argument
-    add("--labels", type=Path, help="label database or export (default: the app's database)")
-    add("--base", default=OURS, help="ranker name or SentenceTransformer directory (default: %(default)s)")
-    add("--loss", choices=("modified", "infonce"), default="modified")
-    add("--temperature", type=float, default=0.1, metavar="τ")
-    add("--batch-size", type=int, default=32, help="one more than the in-batch negatives (default: 32)")
-    add("--seed", type=int, default=42, help="of the draw of in-batch negatives (default: 42)")
-    add(
-        "--source",
-        help="mini, hub or a folder: what it judges relevant is no negative (default: mini's labels')",
-    )
-    add("--show", type=int, default=20, metavar="N", help="also the N labels of largest effect (default: 20)")
-    add("--csv", type=Path, metavar="OUT", help="write the effect of every label to this file")
-    add("--json", type=Path, metavar="OUT", help="write all of it to this file")
-    return command
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit code (see `vcs_demo.terminal.run`)."""
+    return run(command, arguments, "stopped; nothing was written")
 
 
 if __name__ == "__main__":

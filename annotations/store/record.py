@@ -8,7 +8,6 @@ from annotations.assignment.leases import LeaseRefused, Leases
 from annotations.database.connection import LabelDatabase
 from annotations.database.events import SAME, TokenReused, new_event
 from vcs_demo.errors import UserError, quoted
-from vcs_demo.words import problem
 
 
 class UnknownCandidate(UserError, ValueError):
@@ -66,7 +65,11 @@ def take_back(leases: Leases, token: str | None) -> str | None:
     after = leases.room(candidate_id)
     room = after.left(leases.rules.overlap, holding=False)
     if after.mine and not before.mine and not room:
-        raise problem("error.undo_taken", kind=LeaseRefused, candidate=candidate_id)
+        raise LeaseRefused(
+            f"Somebody else has taken candidate {quoted(candidate_id)} since you skipped it; "
+            "the skip was not taken back.",
+            "error.undo_taken",
+        )
     if room:
         leases.lend(candidate_id)
     return candidate_id

@@ -5,8 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from training.retraining.gains import CAVEAT, NAMES
+from vcs_demo.files import write_json, write_text
 from vcs_demo.measuring.metrics import paired_difference
 from vcs_demo.measuring.run_store import Run
+from vcs_demo.tables import Table, figure
+from vcs_demo.words import say
 
 LISTED = 1000  # hashes that the card lists; the file beside it has all
 MEASURES = ("accuracy@1", "accuracy@5", "accuracy@10", "accuracy@20", "map", "mrr@10", "ndcg@10")
@@ -37,39 +40,65 @@ def comparison(before: Run, after: Run) -> dict[str, dict[str, Any]]:
     return table
 
 
-def verdict(compared: dict[str, dict[str, Any]], measure: str) -> str:
-    """Say in one sentence whether the model got better, by the paired interval of one measure."""
-    row = compared[measure]
-    low, high = row["difference_interval"]
-    figures = f"{measure} went from {row['before']:.3f} to {row['after']:.3f} ({row['difference']:+.3f}, "
-    figures += f"95 % interval {low:+.3f} to {high:+.3f})"
-    words = {"better": "better", "worse": "**worse**", "same": "no difference that these queries can show"}
-    return f"{figures}: {words[outcome(compared, measure)]}."
-
-
-def outcome(compared: dict[str, dict[str, Any]], measure: str) -> str:
-    """Return `better`, `worse` or `same`: on which side of zero the paired interval of a measure lies."""
-    low, high = compared[measure]["difference_interval"]
+def outcome(metrics: dict[str, dict[str, Any]], measure: str) -> str:
+    """Return `better`, `worse` or `same`: on which side of zero the paired interval of a measure is."""
+    low, high = metrics[measure]["difference_interval"]
     return "better" if low > 0 else "worse" if high < 0 else "same"
+
+
+def verdict(metrics: dict[str, dict[str, Any]], measure: str, lang: str = "en") -> str:
+    """Say in one sentence whether the model got better, by the paired interval of one measure.
+
+    Args:
+        metrics: as `comparison` returns them.
+        measure: one of them.
+        lang: `en` or `vi`.
+    """
+    row = metrics[measure]
+    low, high = row["difference_interval"]
+    figures = {"before": f"{row['before']:.3f}", "after": f"{row['after']:.3f}", "low": f"{low:+.3f}"}
+    figures |= {"high": f"{high:+.3f}", "difference": f"{row['difference']:+.3f}"}
+    return say(lang, f"train.{outcome(metrics, measure)}", measure=measure, **figures)
+
+
+def figures(row: dict[str, Any]) -> list[str]:
+    """Write a measure before and after and its difference, each with its interval."""
+    return [
+        figure(row["before"], row["before_interval"]),
+        figure(row["after"], row["after_interval"]),
+        figure(row["difference"], row["difference_interval"], signed=True),
+    ]
 
 
 def write_files(folder: Path, facts: dict[str, Any], hashes: list[str]) -> None:
     """Write `README.md`, `training_queries.txt` (a sha256 a line) and `training.json` into a model's folder."""
-    (folder / "training_queries.txt").write_text("\n".join(hashes) + "\n", "utf-8")
-    (folder / "training.json").write_text(json.dumps(facts, ensure_ascii=False, indent=1) + "\n", "utf-8")
-    (folder / "README.md").write_text(card(facts, hashes), "utf-8")
+    write_text(folder / "training_queries.txt", "\n".join(hashes) + "\n")
+    write_json(folder / "training.json", facts)
+    write_text(folder / "README.md", card(facts, hashes))
 
 
 def card(facts: dict[str, Any], hashes: list[str]) -> str:
     """Write the model card (Markdown with the hub's YAML front matter)."""
     settings, evaluated = facts["settings"], facts["evaluation"]
-    rows = [
-        f"| {measure} | {_figure(row['before'], row['before_interval'])} "
-        f"| {_figure(row['after'], row['after_interval'])} "
-        f"| {_figure(row['difference'], row['difference_interval'], '+.3f')} |"
-        for measure, row in facts["metrics"].items()
-    ]
-    counts = [f"| {name} | {number} |" for name, number in facts["data"]["counts"].items()]
+    metrics = Table(
+        ("measure", "before", "after", "difference"),
+        [(measure, *figures(row)) for measure, row in facts["metrics"].items()],
+    )
+    counts = Table(("", "number"), list(facts["data"]["counts"].items()))
+    weight = "(1 − p⁺)(−log p⁺)" if settings["loss"] == "modified" else "−log p⁺"
+    training = {
+        "loss": f"{settings['loss']}, {weight}; arXiv 2503.07470",
+        "temperature τ": settings["temperature"],
+        "negatives": settings["negatives"],
+        "directions": settings["directions"],
+        "epochs": settings["epochs"],
+        "batch size": settings["batch_size"],
+        "learning rate": settings["learning_rate"],
+        "schedule": "AdamW, linear decay after 10 % warm-up",
+        "seed": settings["seed"],
+        "steps": facts["steps"],
+        "versions": ", ".join(f"{name} {number}" for name, number in facts["versions"].items()),
+    }
     listed = "\n".join(hashes[:LISTED])
     more = f"The first {LISTED:,} of {len(hashes):,}; all" if len(hashes) > LISTED else "All"
     prompts = ", ".join(
@@ -99,9 +128,7 @@ and none of their passages, was trained on ({evaluated["skipped"]} left out as t
 Both models on the same queries; brackets are 95 % bootstrap intervals over queries, the difference is paired; ties are
 settled against the model.
 
-| measure | before | after | difference |
-|---|---|---|---|
-{chr(10).join(rows)}
+{metrics.markdown()}
 
 ## Data
 
@@ -111,9 +138,7 @@ Source of the labels: {", ".join(facts["data"]["sources"]) or "pairs only"}. Con
 `{facts["data"]["fingerprint"]}`. {_USE_OF_HARD[settings["negatives"]]} `false_negative` labels are additional
 positives and never negatives; `trivial` and `unsure` are left out, and what is unsure is no negative of its query.
 
-| | number |
-|---|---|
-{chr(10).join(counts)}
+{counts.markdown()}
 
 ## What training did to the labels
 
@@ -121,19 +146,7 @@ positives and never negatives; `trivial` and `unsure` are left out, and what is 
 
 ## Training
 
-| | |
-|---|---|
-| loss | {settings["loss"]}, {"(1 − p⁺)(−log p⁺)" if settings["loss"] == "modified" else "−log p⁺"}; arXiv 2503.07470 |
-| temperature τ | {settings["temperature"]} |
-| negatives | {settings["negatives"]} |
-| directions | {settings["directions"]} |
-| epochs | {settings["epochs"]} |
-| batch size | {settings["batch_size"]} |
-| learning rate | {settings["learning_rate"]} |
-| schedule | AdamW, linear decay after 10 % warm-up |
-| seed | {settings["seed"]} |
-| steps | {facts["steps"]} |
-| versions | {", ".join(f"{name} {number}" for name, number in facts["versions"].items())} |
+{Table(("", ""), list(training.items())).markdown()}
 
 ```
 {facts["command"]}
@@ -163,23 +176,16 @@ sha256 of the NFC, lower-cased query with its white space folded, so that an eva
 def _gains(rows: list[dict[str, Any]]) -> str:
     if not rows:
         return "No label was trained on, pairs alone."
-    lines = [_gain(row) for row in rows]
-    return f"""{CAVEAT}
-
-| label | labels | queries | measure | before | after | difference |
-|---|---|---|---|---|---|---|
-{chr(10).join(lines)}
-
-The loss term is that of the label's query with what the label makes of it, over its other hard negatives and a fixed
-sample of other queries' positives (`training/effects.py`). Means over queries, brackets and pairing as above."""
-
-
-def _gain(row: dict[str, Any]) -> str:
-    return (
-        f"| {row['label']} | {row['labels']} | {row['queries']} | {NAMES[row['measure']]} "
-        f"| {_figure(row['before'], row['before_interval'])} | {_figure(row['after'], row['after_interval'])} "
-        f"| {_figure(row['difference'], row['difference_interval'], '+.3f')} |"
+    table = Table(
+        ("label", "labels", "queries", "measure", "before", "after", "difference"),
+        [(row["label"], row["labels"], row["queries"], NAMES[row["measure"]], *figures(row)) for row in rows],
+        notes=[
+            "The loss term is that of the label's query with what the label makes of it, over its other hard negatives "
+            "and a fixed\nsample of other queries' positives (`training/effects.py`). Means over queries, brackets and "
+            "pairing as above."
+        ],
     )
+    return f"{CAVEAT}\n\n{table.markdown()}"
 
 
 def _trained_on(data: dict[str, Any]) -> str:
@@ -191,7 +197,3 @@ def _trained_on(data: dict[str, Any]) -> str:
             f"{pairs:,} (query, passage) pairs of the train split of `{data['pairs']}`, taken as they are"
         )
     return " and ".join(parts)
-
-
-def _figure(value: float, interval: list[float], form: str = ".3f") -> str:
-    return f"{value:{form}} [{interval[0]:{form}}, {interval[1]:{form}}]"

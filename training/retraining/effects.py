@@ -5,13 +5,13 @@ positives, less what is known to be relevant; the formulas are those of `trainin
 """
 
 from collections.abc import Iterable, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from annotations.candidates import LABELS, LabelledCandidate
+from training.retraining.relevance import Pairs, Relevance
 from vcs_demo.measuring.metrics import bootstrap_interval
 from vcs_demo.text import content_hash
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from vcs_demo.rankers.dense import DenseRanker
 
 MEASURES = ("positive_similarity", "similarity", "without", "as_negative", "with_label", "difference")
-Pairs = AbstractSet[tuple[str, str]]
 
 
 @dataclass(frozen=True)
@@ -66,18 +65,18 @@ def effects(
     weight: "Weight" = "modified",
     batch_size: int = 32,
     seed: int = 42,
-    known: Pairs = frozenset(),
+    judged: Pairs = frozenset(),
 ) -> list[Effect]:
     """Return the effect of every label under a model, in the order of the labels; every text is encoded once.
 
     Args:
-        labelled: what people said.
+        labelled: candidates with their labels.
         ranker: the model, with its own prompts.
         temperature: τ > 0.
         weight: `modified`, (1 − p⁺)(−log p⁺) of arXiv 2503.07470, or `infonce`, −log p⁺.
         batch_size: a query has the positives of batch_size − 1 others in its denominator, where there are as many.
         seed: of that sample, which depends on nothing else but the labels.
-        known: (query hash, text hash) of what else is relevant, such as what the source judges.
+        judged: (query hash, text hash) of what else is relevant, such as what the source judges.
     """
     import torch
     from torch.nn.functional import logsigmoid
@@ -87,7 +86,7 @@ def effects(
     if not labelled:
         return []
     keys = [tuple(map(content_hash, (item.query, item.positive, item.passage))) for item in labelled]
-    relevant, negatives = denominators(labelled, batch_size, seed, known)
+    relevant, negatives = denominators(labelled, batch_size, seed, judged)
     queries = _vectors({key[0]: item.query for key, item in zip(keys, labelled, strict=True)}, ranker, True)
     texts = {key[1]: item.positive for key, item in zip(keys, labelled, strict=True)}
     texts |= {key[2]: item.passage for key, item in zip(keys, labelled, strict=True)}
@@ -95,10 +94,10 @@ def effects(
 
     cosines, rests, sizes = np.empty((2, len(labelled))), np.empty(len(labelled)), []
     for row, (query, positive, passage) in enumerate(keys):
-        others = [text for text in negatives[query] if text != passage]
-        found = np.stack([documents[text] for text in (positive, passage, *others)]) @ queries[query]
-        cosines[:, row] = found[:2]
-        rests[row] = np.logaddexp.reduce(found[2:].astype(np.float64) / temperature, initial=-np.inf)
+        others = [text for text in negatives[query] if text not in (positive, passage)]
+        similar = np.stack([documents[text] for text in (positive, passage, *others)]) @ queries[query]
+        cosines[:, row] = similar[:2]
+        rests[row] = np.logaddexp.reduce(similar[2:].astype(np.float64) / temperature, initial=-np.inf)
         sizes.append(len(others))
     (positive, candidate), rest = torch.from_numpy(cosines) / temperature, torch.from_numpy(rests)
     # logsigmoid(a − log Σ exp b) is the log-softmax of a among the b.
@@ -111,43 +110,32 @@ def effects(
         with_label = without[row]
         if item.label == "false_negative":
             with_label = (without[row] + as_positive[row]) / 2
-        elif item.label == "hard" and passage not in relevant[query]:
+        elif item.label == "hard" and (query, passage) not in relevant:
             with_label = as_negative[row]
-        similar = map(float, cosines[:, row])
-        result.append(Effect(item, *similar, sizes[row], without[row], as_negative[row], with_label))
+        pair = map(float, cosines[:, row])
+        result.append(Effect(item, *pair, sizes[row], without[row], as_negative[row], with_label))
     return result
 
 
 def denominators(
-    labelled: Sequence[LabelledCandidate], batch_size: int, seed: int, known: Pairs = frozenset()
-) -> tuple[dict[str, set[str]], dict[str, list[str]]]:
-    """Return query → what is relevant to it, and query → its negatives, all as content hashes.
+    labelled: Sequence[LabelledCandidate], batch_size: int, seed: int, judged: Pairs = frozenset()
+) -> tuple[set[tuple[str, str]], dict[str, list[str]]]:
+    """Return the (query, text) pairs that are relevant, and query → its negatives, all as content hashes.
 
-    Relevant, as in `training_set`: every positive, what was called a false negative, what is `known`, and what is
-    unsure and was not called hard. Negatives: what was called hard, and the positives of batch_size − 1 other queries
-    drawn by seed and query, all less what is relevant.
+    Negatives: what was called hard, and the positives of batch_size − 1 other queries drawn by seed and query, all
+    less what is relevant (see `Relevance`).
     """
-    relevant: dict[str, set[str]] = {}
-    unsure: dict[str, set[str]] = {}
-    hard: dict[str, set[str]] = {}
-    own: dict[str, set[str]] = {}  # its annotated positives
+    relevance = Relevance(labelled, judged)
+    positives: dict[str, set[str]] = {}
     for item in labelled:
-        query, positive, passage = map(content_hash, (item.query, item.positive, item.passage))
-        own.setdefault(query, set()).add(positive)
-        relevant.setdefault(query, set()).add(positive)
-        said = {"hard": hard, "unsure": unsure, "false_negative": relevant}.get(item.label, {})
-        said.setdefault(query, set()).add(passage)
-    for query, text in known:
-        if query in relevant:
-            relevant[query].add(text)
-    pool, negatives = sorted(set().union(*own.values())), {}
-    for query, positives in own.items():
-        called = hard.get(query, set())
-        relevant[query] |= unsure.get(query, set()) - called
+        positives.setdefault(content_hash(item.query), set()).add(content_hash(item.positive))
+    relevant, pool, negatives = relevance.pairs(positives), sorted(set().union(*positives.values())), {}
+    for query, own in positives.items():
         generator = np.random.default_rng([seed % 2**32, int(query[:8], 16)])
-        drawn = generator.choice(len(pool), min(len(pool), batch_size - 1 + len(positives)), replace=False)
-        sample = [pool[place] for place in drawn if pool[place] not in positives][: batch_size - 1]
-        negatives[query] = sorted((called | set(sample)) - relevant[query])
+        drawn = generator.choice(len(pool), min(len(pool), batch_size - 1 + len(own)), replace=False)
+        sample = [pool[place] for place in drawn if pool[place] not in own][: batch_size - 1]
+        candidates = {*relevance.hard.get(query, ()), *sample}
+        negatives[query] = sorted(text for text in candidates if (query, text) not in relevant)
     return relevant, negatives
 
 
@@ -155,24 +143,24 @@ def _vectors(texts: dict[str, str], ranker: "DenseRanker", query: bool) -> dict[
     return dict(zip(texts, ranker.encode(list(texts.values()), query=query), strict=True))
 
 
-def query_means(found: Iterable[Effect], measure: str) -> list[float]:
+def query_means(effects: Iterable[Effect], measure: str) -> list[float]:
     """Return the mean of a measure over each query's effects, in the order of the queries' first ones."""
     values: dict[str, list[float]] = {}
-    for effect in found:
+    for effect in effects:
         values.setdefault(content_hash(effect.item.query), []).append(getattr(effect, measure))
-    return [float(np.mean(own)) for own in values.values()]
+    return [float(np.mean(of_query)) for of_query in values.values()]
 
 
-def summary(found: Sequence[Effect]) -> dict[str, dict[str, Any]]:
+def summary(effects: Sequence[Effect]) -> dict[str, dict[str, Any]]:
     """Return label → `labels` and `queries` (how many), and measure → [mean, low, high].
 
     Means are over queries, each query's effects averaged first; intervals are 95 % bootstrap ones over queries.
     """
-    table = {}
+    by_label = {}
     for label in LABELS:
-        own = [effect for effect in found if effect.item.label == label]
-        if own:
-            means = {measure: query_means(own, measure) for measure in MEASURES}
-            table[label] = {"labels": len(own), "queries": len(means["difference"])}
-            table[label] |= {m: [float(np.mean(v)), *bootstrap_interval(v)] for m, v in means.items()}
-    return table
+        of_label = [effect for effect in effects if effect.item.label == label]
+        if of_label:
+            means = {measure: query_means(of_label, measure) for measure in MEASURES}
+            row = {"labels": len(of_label), "queries": len(means["difference"])}
+            by_label[label] = row | {m: [float(np.mean(v)), *bootstrap_interval(v)] for m, v in means.items()}
+    return by_label

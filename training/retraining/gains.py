@@ -34,15 +34,15 @@ def gains(before: Sequence[Effect], after: Sequence[Effect]) -> list[dict[str, A
     """
     rows = []
     for label, measures in SHOWN.items():
-        own = [[effect for effect in side if effect.item.label == label] for side in (before, after)]
-        for measure in measures if own[0] else ():
-            old, new = (query_means(side, measure) for side in own)
+        of_label = [[effect for effect in side if effect.item.label == label] for side in (before, after)]
+        for measure in measures if of_label[0] else ():
+            old, new = (query_means(side, measure) for side in of_label)
             mean, *interval = paired_difference(new, old)
             rows.append(
                 {
                     "label": label,
                     "measure": measure,
-                    "labels": len(own[0]),
+                    "labels": len(of_label[0]),
                     "queries": len(old),
                     "before": float(np.mean(old)),
                     "before_interval": list(bootstrap_interval(old)),

@@ -1,20 +1,10 @@
-"""The floors under which labels are not trained on; `read_labels` reads them."""
+"""Which labels may be trained on, and the source that their model is evaluated on."""
 
-from annotations.exchange.manifest import FrozenLabels, Manifest, read_labels
-from vcs_demo.errors import UserError
+import os
 
-__all__ = [
-    "MIN_ALPHA",
-    "MIN_COVERAGE",
-    "NO_FLOORS",
-    "BelowFloor",
-    "FrozenLabels",
-    "check_floors",
-    "read_labels",
-]
-
-MIN_COVERAGE, MIN_ALPHA = 0.1, 0.4
-NO_FLOORS = ("--min-coverage", "0", "--min-alpha", "-1")
+from annotations.exchange.manifest import Manifest
+from training.retraining.settings import MIN_ALPHA, MIN_COVERAGE
+from vcs_demo.errors import UserError, quoted
 
 
 class BelowFloor(UserError, ValueError):
@@ -24,7 +14,7 @@ class BelowFloor(UserError, ValueError):
 def check_floors(
     manifest: Manifest, min_coverage: float = MIN_COVERAGE, min_alpha: float = MIN_ALPHA
 ) -> None:
-    """Refuse labels under a floor; what is not known, or not defined, is under none.
+    """Refuse labels under a floor; a figure that is unknown or undefined is under none.
 
     Args:
         manifest: of the labels.
@@ -32,13 +22,13 @@ def check_floors(
         min_alpha: least Krippendorff's α where two annotators or more overlap, in [−1, 1].
 
     Raises:
-        BelowFloor: see the class.
+        BelowFloor: the coverage or α is lower.
     """
     coverage, alpha = manifest.coverage, manifest.alpha.value
     if coverage is not None and coverage < min_coverage:
         raise BelowFloor(
             f"The coverage is {coverage:.3f} ({manifest.labelled:,} of {manifest.candidates:,} candidates labelled), "
-            f"under the floor of {min_coverage:g}; label more, or give a lower --min-coverage.",
+            f"under the floor of {min_coverage:g}; label more, or give a lower --min-coverage, or --anyway.",
             "train.low_coverage",
             coverage=f"{coverage:.1%}",
             floor=f"{min_coverage:.0%}",
@@ -46,8 +36,29 @@ def check_floors(
     if alpha is not None and alpha < min_alpha:
         raise BelowFloor(
             f"Krippendorff's α is {alpha:.3f} (on {manifest.alpha.items:,} candidates with two labels or more), under "
-            f"the floor of {min_alpha:g}; settle what people disagree on, or give a lower --min-alpha.",
+            f"the floor of {min_alpha:g}; settle what people disagree on, or give a lower --min-alpha, or --anyway.",
             "train.low_alpha",
             alpha=f"{alpha:.2f}",
             floor=f"{min_alpha:g}",
         )
+
+
+def evaluation_source(asked: str | None, sources: set[str]) -> str:
+    """Return the source to evaluate on: the one asked for, else VCS_SOURCE, else where the labels came from.
+
+    Args:
+        asked: the source that was given, if any.
+        sources: those of the labels.
+
+    Raises:
+        UserError: the labels came from a folder, of which they name no path.
+    """
+    if asked:
+        return asked
+    known = sources & {"mini", "hub"}
+    if sources - known and "VCS_SOURCE" not in os.environ:
+        raise UserError(
+            f"The labels came from {', '.join(map(quoted, sorted(sources)))}; "
+            "name the folder to evaluate on with --source."
+        )
+    return os.environ.get("VCS_SOURCE") or (known.pop() if len(known) == 1 else "mini")

@@ -1,6 +1,5 @@
-"""The folder in which a retraining works until its model is whole, and what it tells while it does."""
+"""An unfinished run: the folder in which a model is trained until it is whole."""
 
-import fcntl
 import json
 import os
 import shutil
@@ -8,36 +7,55 @@ import time
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from vcs_demo.errors import UserError
+from vcs_demo.files import write_json
 from vcs_demo.terminal import say
 
 
-class Workplace:
-    """The folder `<output>.partial` in which a run works, one at a time, until it is moved into place."""
+class UnfinishedRun:
+    """The folder `<output>.partial`, locked while it is open, so that one process trains a model at a time.
+
+    Attributes:
+        output: where the finished model goes.
+        folder: holds `checkpoints/`, `config.json` (what decides the model), `progress.json` and `lock`.
+        model: the trained model's folder inside, before it is moved to `output`.
+
+    Raises:
+        UserError: on entering, another process trains this output.
+    """
 
     def __init__(self, output: Path) -> None:
         self.output = output
         self.folder = output.with_name(output.name + ".partial")
         self.model = self.folder / "model"
         self._aside = output.with_name(output.name + ".old.partial")
+        self._lock = FileLock(self.folder / "lock", timeout=0)
 
-    def __enter__(self) -> "Workplace":
+    def __enter__(self) -> "UnfinishedRun":
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._lock = (self.folder / "lock").open("w")
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            self._lock.close()
+            self._lock.acquire()
+        except Timeout as error:
             raise UserError(
                 f"{self.output.name} is being trained already; wait for it or give another --output."
             ) from error
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._lock.close()
+        self._lock.release()
 
     def prepare(self, config: dict[str, Any], *, restart: bool) -> None:
-        """Start a run, or go on with the one that was stopped if it is the same; raises UserError if it is not."""
+        """Begin, or continue the run that was stopped if it is the same.
+
+        Args:
+            config: what decides which model comes out.
+            restart: delete the checkpoints of an earlier run, whatever it was.
+
+        Raises:
+            UserError: the run that was stopped is another one.
+        """
         path = self.folder / "config.json"
         if self._aside.exists() and not self.output.exists():  # killed between the two moves of an overwrite
             os.replace(self._aside, self.output)
@@ -54,16 +72,20 @@ class Workplace:
                     "--restart to forget it, or another --output."
                 )
         shutil.rmtree(self.model, ignore_errors=True)
-        _write(path, config)
+        write_json(path, config)
 
     def progress(self, **state: Any) -> None:
-        """Write where the run is, for whoever watches."""
-        _write(self.folder / "progress.json", {"at": time.time(), **state})
+        """Write where the run is to `progress.json`, for whoever watches.
+
+        Args:
+            state: `stage`, and while training `step`, `total`, `loss` and `eta` (seconds).
+        """
+        write_json(self.folder / "progress.json", {"at": time.time(), **state}, indent=None)
         if "step" not in state:
             say(state["stage"] + " …")
 
     def finish(self, *, overwrite: bool) -> None:
-        """Move the finished model into place and delete the rest."""
+        """Move the finished model into place and delete the rest; raises UserError if `output` has appeared."""
         if self.output.exists():
             if not overwrite:
                 raise UserError(
@@ -71,14 +93,6 @@ class Workplace:
                 )
             shutil.rmtree(self._aside, ignore_errors=True)
             os.replace(self.output, self._aside)
-            os.replace(self.model, self.output)
-            shutil.rmtree(self._aside, ignore_errors=True)
-        else:
-            os.replace(self.model, self.output)
+        os.replace(self.model, self.output)
+        shutil.rmtree(self._aside, ignore_errors=True)
         shutil.rmtree(self.folder, ignore_errors=True)
-
-
-def _write(path: Path, value: dict[str, Any]) -> None:
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps(value, ensure_ascii=False), "utf-8")
-    os.replace(temporary, path)

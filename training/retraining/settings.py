@@ -58,6 +58,16 @@ class FitSettings(Settings):
 
 
 @dataclass(frozen=True)
+class EffectSettings(Settings):
+    """The loss whose terms `effects` tells, and the in-batch negatives that it draws for them."""
+
+    loss: str = setting("modified", "the paper's loss, or InfoNCE", choices=("modified", "infonce"))
+    temperature: float = setting(0.1, "temperature of the softmax", above=0, metavar="τ")
+    batch_size: int = setting(32, "one more than the in-batch negatives", low=1)
+    seed: int = setting(42, "of the draw of in-batch negatives")
+
+
+@dataclass(frozen=True)
 class StartSettings(Settings):
     """What a retraining starts from, and where it goes.
 

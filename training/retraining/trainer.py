@@ -1,6 +1,5 @@
 """The sentence-transformers trainer as retraining uses it: prompts, checkpoints, progress with an ETA."""
 
-import argparse
 import math
 import shutil
 import sys
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from transformers import PrinterCallback, TrainerCallback
 
 from training.retraining.base import prompts_of
+from training.retraining.settings import FitSettings
 from vcs_demo.errors import UserError
 
 if TYPE_CHECKING:
@@ -23,11 +23,11 @@ _WHOLE = "whole"  # a file that marks a checkpoint as completely written
 
 
 class TrainingDiverged(UserError):
-    """The loss or the weights are no numbers any more."""
+    """The loss or a weight has become infinite or NaN."""
 
     def __init__(self, step: int) -> None:
         super().__init__(
-            f"The training diverged at step {step}: the loss or the weights are no numbers any more; "
+            f"The training diverged at step {step}: the loss or a weight is infinite or NaN; "
             "give --restart with a lower --learning-rate or a higher --temperature."
         )
 
@@ -36,7 +36,7 @@ def fine_tune(
     model: "SentenceTransformer",
     loss: "nn.Module",
     dataset: "datasets.Dataset",
-    options: argparse.Namespace,
+    settings: FitSettings,
     checkpoints: Path,
     report: Callable[..., None],
     each_epoch: Callable[[int], None] | None = None,
@@ -49,7 +49,7 @@ def fine_tune(
         model: what is trained.
         loss: takes the dataset's columns.
         dataset: columns anchor, positive, (negative,) label.
-        options: of the command line: epochs, batch_size, learning_rate, seed, save_steps.
+        settings: epochs, batch_size, learning_rate, seed, save_steps.
         checkpoints: folder of checkpoints.
         report: called with stage, step, total, loss, eta (seconds), gradient (norm before clipping) and positive
             (mean p⁺, where the loss tells) after every step.
@@ -72,17 +72,17 @@ def fine_tune(
     disable_progress_bar()
     query, document = prompts_of(model)
     cuda = torch.cuda.is_available()
-    steps = math.ceil(math.ceil(len(dataset) / options.batch_size) * options.epochs)
+    steps = math.ceil(math.ceil(len(dataset) / settings.batch_size) * settings.epochs)
     arguments = SentenceTransformerTrainingArguments(
         output_dir=str(checkpoints),
-        num_train_epochs=options.epochs,
-        per_device_train_batch_size=options.batch_size,
-        learning_rate=options.learning_rate,
+        num_train_epochs=settings.epochs,
+        per_device_train_batch_size=settings.batch_size,
+        learning_rate=settings.learning_rate,
         warmup_steps=0.1,
-        seed=options.seed,
-        data_seed=options.seed,
+        seed=settings.seed,
+        data_seed=settings.seed,
         save_strategy="steps",
-        save_steps=options.save_steps or max(1, min(50, steps // 10)),
+        save_steps=settings.save_steps or max(1, min(50, steps // 10)),
         save_total_limit=2,
         logging_steps=1,
         report_to="none",

@@ -1,10 +1,12 @@
 import pytest
 
 from annotations.exchange.labels import export
+from annotations.exchange.manifest import read_labels
 from annotations.store.label_store import Candidate, LabelledCandidate, LabelStore
-from training.retraining.dataset import DatasetError, HeldOut, training_set
-from training.retraining.labels import read_labels
+from training.retraining.dataset import training_set
+from training.retraining.held_out import HeldOut
 from vcs_demo.benchmark.tasks import retrieval_task
+from vcs_demo.errors import UserError
 from vcs_demo.text import content_hash
 
 
@@ -101,7 +103,7 @@ def test_pairs_of_a_train_split_are_added_and_the_evaluations_own_are_not():
     assert ("Gan ở đâu?", "Lá gan nằm bên phải ổ bụng .", None) in found.rows
     assert not any("Phổi" in query for query, _, _ in found.rows)
     assert found.counts["pairs left out: of the evaluation's queries or passages"] == 1
-    with pytest.raises(DatasetError, match="for evaluation"):
+    with pytest.raises(UserError, match="for evaluation"):
         training_set(LABELS, pairs=test)
 
 
@@ -109,7 +111,7 @@ def test_a_label_on_the_evaluations_query_or_passage_is_left_out():
     test = retrieval_task(
         "vimedretrieve", "mini", "test", [{"question": "ĐAU đầu  uống gì?", "context": "Khác."}]
     )
-    with pytest.raises(DatasetError, match="Nothing can be trained on"):
+    with pytest.raises(UserError, match="Nothing can be trained on"):
         training_set(LABELS, held_out=[test])
 
 
@@ -124,7 +126,7 @@ def test_a_context_of_the_evaluation_is_recognised_whole_and_however_it_is_space
     assert held.has(context) and held.has("GAN ở đâu") and all(map(held.has, test.passages.values()))
     assert not held.has("Lá gan nằm bên phải.") and not held.has("")
     imported = said("Cơ quan nào tạo mật?", "Tim ở bên trái.", "hard", positive=context)
-    with pytest.raises(DatasetError, match="Nothing can be trained on"):
+    with pytest.raises(UserError, match="Nothing can be trained on"):
         training_set([imported], held_out=[test])
 
 
@@ -164,5 +166,5 @@ def test_what_cannot_be_read_is_one_sentence(tmp_path):
     with pytest.raises(UserError) as caught:
         read_labels(tmp_path / "notes.txt")
     assert "\n" not in str(caught.value)
-    with pytest.raises(DatasetError, match=r"labels: 2 trivial"):
+    with pytest.raises(UserError, match=r"labels: 2 trivial"):
         training_set([LABELS[2], LABELS[4]])

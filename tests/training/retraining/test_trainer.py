@@ -1,4 +1,3 @@
-import argparse
 import math
 
 import pytest
@@ -8,6 +7,7 @@ from sentence_transformers import SentenceTransformer
 from training.losses import ContextSearchLoss
 from training.retraining.dataset import TrainingSet
 from training.retraining.sampler import DistinctQueries
+from training.retraining.settings import FitSettings
 from training.retraining.trainer import TrainingDiverged, fine_tune
 from vcs_demo.text import content_hash
 
@@ -20,8 +20,8 @@ RELEVANT = frozenset((content_hash(q), content_hash(p)) for q, p, _ in ROWS)
 DATA = TrainingSet(ROWS, RELEVANT, {})
 
 
-def options(**more):
-    return argparse.Namespace(
+def settings(**more):
+    return FitSettings(
         **{"epochs": 1.5, "batch_size": 4, "learning_rate": 1e-3, "seed": 1, "save_steps": 2} | more
     )
 
@@ -29,7 +29,7 @@ def options(**more):
 def train(path, checkpoints, report=lambda **_: None, **more):
     model = SentenceTransformer(str(path), device="cpu")
     loss = ContextSearchLoss(model, negatives="both", known=DATA.known())
-    steps = fine_tune(model, loss, DATA.as_dataset(True), options(**more), checkpoints, report)
+    steps = fine_tune(model, loss, DATA.as_dataset(True), settings(**more), checkpoints, report)
     return {name: weights.clone() for name, weights in model.state_dict().items()}, steps
 
 
@@ -87,7 +87,7 @@ def test_training_reads_a_text_as_encoding_does(prompts, tiny_model_dir, tmp_pat
             return super().forward(sentence_features, labels)
 
     loss = Spy(model, negatives="both", known=DATA.known())
-    fine_tune(model, loss, DATA.as_dataset(True), options(epochs=1), tmp_path, lambda **_: None)
+    fine_tune(model, loss, DATA.as_dataset(True), settings(epochs=1), tmp_path, lambda **_: None)
     encoded: list[set] = [set(), set()]
     model.eval().register_forward_pre_hook(lambda _, inputs: encoded[kind].update(_texts(inputs[0])))
     kind = 0
@@ -106,6 +106,15 @@ def _texts(features):
 
 def test_a_training_that_diverges_says_so_and_is_not_a_model(tiny_model_dir, tmp_path):
     with pytest.raises(TrainingDiverged, match="lower --learning-rate"):
-        train(tiny_model_dir, tmp_path / "a", learning_rate=1e30)
-    with pytest.raises(TrainingDiverged):  # found at the last step, when no loss tells any more
-        train(tiny_model_dir, tmp_path / "b", learning_rate=float("inf"), epochs=0.1)
+        train(tiny_model_dir, tmp_path, learning_rate=1e30)
+
+
+def test_weights_that_diverge_at_the_last_step_are_no_model_either(tiny_model_dir, tmp_path):
+    model = SentenceTransformer(str(tiny_model_dir), device="cpu")
+    loss = ContextSearchLoss(model, negatives="both", known=DATA.known())
+
+    def spoil(**_):
+        next(model.parameters()).data.fill_(math.nan)
+
+    with pytest.raises(TrainingDiverged, match="at step 1"):
+        fine_tune(model, loss, DATA.as_dataset(True), settings(epochs=0.1), tmp_path, spoil)

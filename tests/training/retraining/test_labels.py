@@ -1,10 +1,11 @@
-"""The floors under which labels are not trained on."""
+"""The floors under which labels are not trained on, and where their model is evaluated."""
 
 import pytest
 
 from annotations.exchange.manifest import Manifest
 from annotations.quality.agreement_report import Estimate
-from training.retraining.labels import BelowFloor, check_floors
+from training.retraining.labels import BelowFloor, check_floors, evaluation_source
+from vcs_demo.errors import UserError
 
 
 def manifest(labelled=20, candidates=100, alpha=None):
@@ -28,7 +29,7 @@ def test_a_low_coverage_is_refused_with_value_floor_and_option():
         check_floors(manifest(9, 100, 0.9))
     assert str(error.value) == (
         "The coverage is 0.090 (9 of 100 candidates labelled), under the floor of 0.1; "
-        "label more, or give a lower --min-coverage."
+        "label more, or give a lower --min-coverage, or --anyway."
     )
     assert error.value.key == "train.low_coverage"
 
@@ -38,5 +39,15 @@ def test_a_low_alpha_is_refused_with_value_floor_and_option():
         check_floors(manifest(20, 100, 0.25))
     assert str(error.value) == (
         "Krippendorff's α is 0.250 (on 8 candidates with two labels or more), under the floor of 0.4; "
-        "settle what people disagree on, or give a lower --min-alpha."
+        "settle what people disagree on, or give a lower --min-alpha, or --anyway."
     )
+
+
+def test_a_model_is_evaluated_where_its_labels_came_from(monkeypatch):
+    assert evaluation_source(None, {"hub"}) == "hub"
+    assert evaluation_source(None, set()) == evaluation_source(None, {"mini", "hub"}) == "mini"
+    assert evaluation_source("mini", {"hub"}) == "mini"
+    with pytest.raises(UserError, match="The labels came from 'folder', 'mini'; name the folder"):
+        evaluation_source(None, {"mini", "folder"})
+    monkeypatch.setenv("VCS_SOURCE", "/data")
+    assert evaluation_source(None, {"folder"}) == "/data"

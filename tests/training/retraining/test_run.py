@@ -1,0 +1,359 @@
+"""A retraining from labels to a model directory, with a tiny model on the miniature."""
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from annotations.exchange.manifest import export_frozen
+from annotations.store.label_store import Candidate, LabelStore
+from training.retrain import main
+from training.retraining.run import retrain
+from training.retraining.settings import RetrainSettings
+from vcs_demo.benchmark.tasks import load_task
+from vcs_demo.measuring.evaluate import evaluate
+from vcs_demo.rankers.catalog import load_ranker, retrained
+from vcs_demo.rankers.dense import DenseRanker
+from vcs_demo.text import content_hash
+
+ROOT = Path(__file__).resolve().parents[3]
+QUICK = {"batch_size": 4, "epochs": 1, "learning_rate": 1e-3}
+
+
+def label_database(path):
+    """Write a label database with 18 hard negatives and 6 false negatives of the miniature's train split."""
+    task = load_task("vimedretrieve", "mini", "train")
+    passages = list(task.passages)
+    with LabelStore(path) as store:
+        for number, (query_id, query) in enumerate(list(task.queries.items())[:24]):
+            other = next(p for p in passages[number * 3 :] if p not in task.qrels[query_id])
+            candidate = Candidate.create(
+                query=query,
+                positive=task.passages[min(task.qrels[query_id])],
+                passage=task.passages[other],
+                source="mini",
+                task="vimedretrieve",
+                split="train",
+            )
+            store.add_candidates([candidate])
+            label = "false_negative" if number % 4 == 0 else "hard"
+            store.label(candidate.id, "an", label, token=str(number))
+    return path
+
+
+@pytest.fixture(scope="module")
+def labels(tmp_path_factory):
+    return label_database(tmp_path_factory.mktemp("labels") / "labels.db")
+
+
+@pytest.fixture
+def own_labels(tmp_path):
+    return label_database(tmp_path / "labels.db")
+
+
+@pytest.fixture(scope="module")
+def model(labels, tiny_model_dir, tmp_path_factory):
+    """A retrained model in the models folder of a data directory."""
+    data = tmp_path_factory.mktemp("data")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VCS_DATA_DIR", str(data))
+        output = data / "models" / "cua-toi"
+        return retrain(RetrainSettings(labels=labels, base=str(tiny_model_dir), output=output, **QUICK))
+
+
+@pytest.fixture
+def card(model):
+    return (model.output / "README.md").read_text("utf-8")
+
+
+@pytest.fixture
+def in_its_data_dir(model, monkeypatch):
+    monkeypatch.setenv("VCS_DATA_DIR", str(model.output.parents[1]))
+
+
+def arguments(labels, base, output, *more):
+    common = ["--labels", labels, "--base", base, "--output", output, "--batch-size", "4", "--epochs", "1"]
+    return [str(part) for part in (*common, "--learning-rate", "1e-3", *more)]
+
+
+def test_a_retrained_model_is_a_standard_directory_with_its_bases_prompt(model):
+    from sentence_transformers import SentenceTransformer
+
+    assert SentenceTransformer(str(model.output)).prompts["query"] == "thuốc "
+    assert (model.output / "model.safetensors").exists()
+
+
+def test_the_app_finds_a_retrained_model_and_nothing_unfinished(model, in_its_data_dir):
+    assert retrained() == ["cua-toi"]
+    assert not list(model.output.parent.glob("*.partial"))
+
+
+def test_the_card_tells_data_settings_and_figures(model, card):
+    row = model.facts["metrics"]["accuracy@20"]
+    assert f"{row['before']:.3f} [{row['before_interval'][0]:.3f}" in card
+    for words in ("temperature τ", "modified, (1 − p⁺)", "labels: hard", model.facts["data"]["fingerprint"]):
+        assert words in card
+    assert model.verdict in card and model.facts["command"] in card
+
+
+def test_the_card_says_nothing_about_the_machine(model, card, labels):
+    assert str(model.output.parent) not in card and str(labels.parent) not in card
+
+
+def test_the_result_is_what_the_directory_says(model):
+    assert json.loads((model.output / "training.json").read_text("utf-8")) == model.facts
+    assert model.facts["labels"]["frozen"] and model.facts["labels"]["coverage"] == 1
+
+
+def test_the_card_tells_what_training_did_to_the_labels_as_no_evidence(model, card):
+    gains = {(row["label"], row["measure"]): row for row in model.facts["gains"]}
+    hard = gains["hard", "margin"]
+    assert hard["labels"] == hard["queries"] == 18 and hard["difference"] > 0  # what it was trained for
+    assert gains["false_negative", "similarity"]["labels"] == 6
+    assert "not held-out evidence" in card and f"margin s⁺ − s | {hard['before']:.3f} [" in card
+
+
+def test_the_training_queries_hashes_travel_with_the_model(model, card, in_its_data_dir):
+    hashes = (model.output / "training_queries.txt").read_text("utf-8").split()
+    queries = list(load_task("vimedretrieve", "mini", "train").queries.values())[:24]
+    assert hashes == sorted(map(content_hash, queries)) and all(h in card for h in hashes)
+    assert load_ranker("cua-toi").training_hashes == {digits[:16] for digits in hashes}
+
+
+def test_the_figures_on_the_card_are_those_that_anyone_gets(model, tiny_model_dir, in_its_data_dir):
+    row, task = model.facts["metrics"]["accuracy@20"], load_task("vimedretrieve", "mini", "test")
+    assert evaluate(task, load_ranker("cua-toi")).metrics["accuracy@20"] == pytest.approx(row["after"])
+    before = evaluate(task, DenseRanker("tiny", tiny_model_dir))
+    assert before.metrics["accuracy@20"] == pytest.approx(row["before"])
+
+
+def test_a_model_that_is_there_is_not_replaced_unasked(model, labels, tiny_model_dir, capsys):
+    assert main(arguments(labels, tiny_model_dir, model.output)) == 1
+    assert "exists already" in capsys.readouterr().err
+
+
+def test_the_papers_token_can_be_added_to_a_base_without_it(labels, tiny_model_dir, tmp_path):
+    from sentence_transformers import SentenceTransformer
+
+    output = tmp_path / "prompted"
+    assert main(arguments(labels, tiny_model_dir, output, "--query-prompt", "<|query|> ")) == 0
+    model = SentenceTransformer(str(output))
+    assert model.prompts["query"] == "<|query|> "
+    assert model.tokenizer.tokenize("<|query|> gan")[0] == "<|query|>"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("settings", [("in-batch", "authors"), ("hard", "paper"), ("both", "authors")])
+def test_every_way_of_training_runs(settings, labels, tiny_model_dir, tmp_path):
+    negatives, directions = settings
+    settings = RetrainSettings(
+        labels=labels,
+        base=str(tiny_model_dir),
+        output=tmp_path / "m",
+        loss="infonce",
+        negatives=negatives,
+        directions=directions,
+        pairs="mini",
+        **QUICK,
+    )
+    facts = retrain(settings).facts
+    assert ("pairs" in facts["data"]["counts"]) and facts["steps"] >= 4
+    card = (tmp_path / "m" / "README.md").read_text("utf-8")
+    assert ("pairs of the train split of `mini`" in card) == (negatives != "hard")
+    assert ("no explicit one is used" in card) == (negatives == "in-batch")
+    assert "infonce, −log p⁺" in card
+    assert "at most 64 tokens" in card  # the base's own limit, below the 224 that were asked for
+
+
+@pytest.fixture
+def static_dir(tiny_model_dir, tmp_path):
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import StaticEmbedding
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(str(tiny_model_dir / "tokenizer.json"))
+    SentenceTransformer(modules=[StaticEmbedding(tokenizer, embedding_dim=16)]).half().save(
+        str(tmp_path / "static")
+    )
+    return tmp_path / "static"
+
+
+def test_a_model_without_layers_can_be_a_base(labels, static_dir, tmp_path):
+    assert main(arguments(labels, static_dir, tmp_path / "m")) == 0
+    assert "texts of any length" in (tmp_path / "m" / "README.md").read_text("utf-8")
+
+
+def test_a_model_without_layers_takes_no_token(labels, static_dir, tmp_path, capsys):
+    assert main(arguments(labels, static_dir, tmp_path / "p", "--query-prompt", "<|query|> ")) == 1
+    assert "leave --query-prompt out" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_killed_run_leaves_no_model_and_the_same_command_goes_on(
+    labels, tiny_model_dir, tmp_path, own_data_dir, capsys
+):
+    output, partial = tmp_path / "killed", tmp_path / "killed.partial"
+    more = arguments(labels, tiny_model_dir, output, "--save-steps", "4", "--epochs", "5")
+    process = subprocess.Popen(
+        [sys.executable, str(ROOT / "training" / "retrain.py"), *more],
+        cwd=tmp_path,
+        stderr=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and process.poll() is None:
+        if (partial / "checkpoints" / "checkpoint-4" / "whole").exists():
+            break
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not output.exists() and partial.exists()
+
+    # A checkpoint that was being written when the power went is not used.
+    (partial / "checkpoints" / "checkpoint-99999").mkdir()
+    # Other settings are not mixed in.
+    assert main([*more, "--temperature", "0.2"]) == 1
+    assert "other settings" in capsys.readouterr().err.splitlines()[-1]
+
+    assert main(more) == 0
+    said = capsys.readouterr().err
+    assert "going on from checkpoint-" in said and "step 1/" not in said
+    assert (output / "modules.json").exists() and not partial.exists()
+
+
+def test_a_terminated_run_ends_with_130_and_says_how_to_go_on(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("training.retraining.run.retrain", lambda _: os.kill(os.getpid(), signal.SIGTERM))
+    before = signal.getsignal(signal.SIGTERM)
+    assert main(["--output", str(tmp_path / "m")]) == 130
+    assert "the same command goes on from the last checkpoint" in capsys.readouterr().err
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_overwriting_replaces_a_model(labels, tiny_model_dir, tmp_path):
+    model = tmp_path / "model"
+    model.mkdir()
+    (model / "training.json").write_text("{}")
+    assert main(arguments(labels, tiny_model_dir, model, "--overwrite")) == 0
+    assert (model / "modules.json").exists() and sorted(tmp_path.glob("model*")) == [model]
+
+
+def test_overwriting_replaces_nothing_but_a_model(labels, tiny_model_dir, tmp_path, capsys, monkeypatch):
+    precious = tmp_path / "precious"
+    (precious / "sub").mkdir(parents=True)
+    (precious / "sub" / "thesis.txt").write_text("luận văn", "utf-8")
+    assert main(arguments(labels, tiny_model_dir, precious, "--overwrite")) == 1
+    assert "holds something else" in capsys.readouterr().err
+    monkeypatch.chdir(precious)
+    for output in ("", "."):
+        assert main(arguments(labels, tiny_model_dir, output, "--overwrite")) == 1
+    assert (precious / "sub" / "thesis.txt").read_text("utf-8") == "luận văn"
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (["--negatives", "in-batch", "--batch-size", "1"], "no row has a negative"),
+        (["--output", "bm25"], "'bm25' is the name of a ranker"),
+        (["--labels", "no-such.db"], "There are no labels at 'no-such.db'"),
+        (["--base", "gpt"], "There is no ranker 'gpt'"),
+        (["--base", "bm25"], "'bm25' is not an embedding model"),
+        (["--base", "bm25+minilm"], "'bm25+minilm' is not an embedding model"),
+        (["--directions", "authors", "--negatives", "hard"], "--directions authors does not go with"),
+    ],
+)
+def test_bad_input_is_one_line_and_leaves_nothing(more, words, labels, tiny_model_dir, tmp_path, capsys):
+    assert main(arguments(labels, tiny_model_dir, tmp_path / "none", *more)) == 1
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert error.startswith("error: ") and words in error
+    assert not list(tmp_path.glob("none*"))
+
+
+@pytest.mark.parametrize(
+    "option", ["--temperature 0", "--epochs nan", "--min-coverage 1.5", "--min-alpha nan", "--task virerank"]
+)
+def test_an_option_out_of_range_is_one_line_that_names_it(option, capsys):
+    name, value = option.split()
+    assert main([name, value]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ") and name in error and value in error and error.count("\n") == 1
+
+
+def test_a_base_that_cannot_be_trained_is_refused_before_the_labels_are_read(monkeypatch, capsys):
+    monkeypatch.setattr("training.retraining.run.read_labels", no_loading)
+    assert main(["--base", "bm25"]) == 1
+    assert "not an embedding model" in capsys.readouterr().err
+
+
+def test_it_runs_as_a_module_and_as_a_script():
+    for command in ([str(ROOT / "training" / "retrain.py")], ["-m", "training.retrain"]):
+        cwd = ROOT if command[0] == "-m" else ROOT.parent
+        done = subprocess.run([sys.executable, *command, "--help"], cwd=cwd, capture_output=True, text=True)
+        assert done.returncode == 0 and "--temperature" in done.stdout
+
+
+@pytest.fixture
+def export(labels, tmp_path):
+    with LabelStore(labels, read_only=True) as store:
+        export_frozen(store, tmp_path / "labels.jsonl")
+    return tmp_path / "labels.jsonl"
+
+
+def test_a_model_carries_the_manifest_of_its_labels(export, tiny_model_dir, tmp_path, capsys):
+    assert main(arguments(export, tiny_model_dir, tmp_path / "frozen")) == 0
+    assert "Labels: Frozen 20" in (said := capsys.readouterr().err) and "coverage 1.000" in said
+    facts = json.loads((tmp_path / "frozen" / "training.json").read_text("utf-8"))["labels"]
+    assert facts["sha256"] == hashlib.sha256(export.read_bytes()).hexdigest()
+    assert (facts["frozen"], facts["annotators"]) == (True, 1)
+    assert facts["alpha"]["reason"] == "one_annotator"
+    assert f"sha256 {facts['sha256']}" in (tmp_path / "frozen" / "README.md").read_text("utf-8")
+
+
+def test_labels_that_were_changed_after_their_export_are_refused(export, tiny_model_dir, tmp_path, capsys):
+    export.write_text(export.read_text("utf-8").replace('"label": "hard"', '"label": "trivial"', 1), "utf-8")
+    assert main(arguments(export, tiny_model_dir, tmp_path / "none")) == 1
+    error = capsys.readouterr().err.strip()
+    assert error.startswith("error: 'labels.jsonl' was changed after its export") and "\n" not in error
+
+
+def test_labels_without_a_manifest_are_called_unfrozen(export, tiny_model_dir, tmp_path, capsys):
+    (export.parent / "labels.jsonl.manifest.json").unlink()
+    assert main(arguments(export, tiny_model_dir, tmp_path / "old")) == 0
+    assert "Labels: Unfrozen: an export without manifest" in capsys.readouterr().err
+    assert "Unfrozen: an export without manifest" in (tmp_path / "old" / "README.md").read_text("utf-8")
+
+
+def no_loading(*_):
+    raise AssertionError("something was loaded")
+
+
+@pytest.fixture
+def nothing_loads(monkeypatch):
+    monkeypatch.setattr("training.retraining.run.load_task", no_loading)
+    monkeypatch.setattr(DenseRanker, "_load", no_loading)
+
+
+def test_labels_with_too_little_agreement_are_refused_before_anything_is_loaded(
+    own_labels, tmp_path, capsys, nothing_loads
+):
+    with LabelStore(own_labels) as store:
+        for number, candidate in enumerate(store.candidates()):
+            store.label(candidate.id, "mai", "trivial" if number % 2 else "hard", token=f"mai {number}")
+    assert main(arguments(own_labels, "minilm", tmp_path / "m")) == 1
+    assert "Krippendorff's α is -0." in (said := capsys.readouterr().err) and "--min-alpha" in said
+    with pytest.raises(AssertionError, match="something was loaded"):
+        main(arguments(own_labels, "minilm", tmp_path / "m", "--anyway"))
+
+
+def test_labels_of_too_few_candidates_are_refused_before_anything_is_loaded(
+    own_labels, tmp_path, capsys, nothing_loads
+):
+    with LabelStore(own_labels) as store:
+        store.add_candidates([Candidate.create(query="Ho?", positive="Một", passage="Hai")])
+    assert main(arguments(own_labels, "minilm", tmp_path / "m", "--min-coverage", "1")) == 1
+    assert "The coverage is 0.960 (24 of 25 candidates" in (said := capsys.readouterr().err)
+    assert "--min-coverage" in said and said.count("\n") == 1
