@@ -9,21 +9,18 @@ With cosine similarity s, temperature τ and p⁺ = exp(s⁺/τ) / Σ exp(s/τ):
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from vcs_demo.errors import UserError, quoted
+from training.retraining.settings import LossSettings
+from vcs_demo.errors import UserError
 
 Weight = Literal["modified", "infonce"]
 Directions = Literal["paper", "authors"]
 Negatives = Literal["in-batch", "hard", "both"]
-
-
-class LossError(UserError, ValueError):
-    """Settings of the loss that do not exist or do not go together."""
 
 
 @dataclass(frozen=True)
@@ -65,47 +62,78 @@ class KnownPositives:
 
 
 class ContextSearchLoss(nn.Module):
-    """The losses of the paper and of its authors' code, for the sentence-transformers trainer.
+    """InfoNCE or the paper's modified loss over in-batch negatives, explicit negatives or both.
 
-    1. Every text is embedded and normalised; scores are cosines over the temperature.
-    2. A row's positive competes with its negatives in a softmax: `in-batch`, the batch's other positives;
-       `hard`, the row's own negatives alone (the paper's triple form); `both`, own negatives and everything else
-       in the batch. With `authors` directions the in-batch loss is the mean of four terms, query→document,
-       document→query, query→query and document→document, each with its own softmax and weight (in the last two
-       a text's positive is itself, so they spread the batch apart); with `both`, the other documents are in the
-       first term only.
-    3. −log p⁺ is taken as it is (`infonce`) or times 1 − p⁺ (`modified`). All of it in log space and at least
-       float32, so a small temperature does not overflow in half precision.
+    In plain words:
+
+    1. Every text of a batch is embedded and normalised; a score is a cosine over the temperature.
+    2. A query's positive competes with its negatives in a softmax, which gives its probability p⁺.
+    3. The loss of a query is −log p⁺ (`infonce`) or (1 − p⁺)(−log p⁺) (`modified`), which gives less weight to queries
+       that are answered well already. It is computed in log space and at least in float32, so that a small temperature
+       does not overflow in half precision.
+
+    When to use it: for retrieval with (query, passage) pairs or with labelled hard negatives, above all where a passage
+    can be relevant to several queries of a batch, which `known` then keeps from counting as a negative. Where nothing
+    is known and `infonce` will do, take the library's `MultipleNegativesRankingLoss`, which also has a cached variant
+    for large batches.
 
     Args:
         model: the SentenceTransformer that is trained.
         weight: `modified` or `infonce`.
-        temperature: τ > 0; the paper recommends 0.1.
-        directions: `paper` (one) or `authors` (four).
-        negatives: `in-batch`, `hard` or `both`.
-        known: what is relevant; rows are told by a `label` column that holds the row's number.
+        temperature: τ > 0; the paper recommends 0.1. It is 1 / `scale` of the library's losses: 0.05 is scale=20.
+        directions: `paper`: queries against documents (the library's `query_to_doc`). `authors`: the mean of four terms
+            with a softmax each: `query_to_doc`, `doc_to_query`, `query_to_query` and `doc_to_doc`. In the last two a
+            text's positive is itself, so that they spread the batch apart, unlike the library's.
+        negatives: `in-batch`: the other rows' positives. `hard`: the row's own negatives alone. `both`: the other rows'
+            positives and all negatives of the batch, in the term `query_to_doc`.
+        known: what is relevant beside the rows' own positives; it is masked in every denominator. The batch's `label`
+            column must then hold each row's number in it.
 
     Inputs:
         | texts | label |
         |---|---|
-        | (anchor, positive) | the row's number, if `known` is given |
+        | (anchor, positive) | the row's number in `known`, if that is given |
         | (anchor, positive, negative) | the same |
-        | (anchor, positive, negative, …) | none: `known` tells of one negative a row |
+        | (anchor, positive, negative_1, …, negative_n) | none: `known` describes one negative a row |
 
-    Relations: with `infonce` and `in-batch` it equals MultipleNegativesRankingLoss(scale=1/τ).
+    Relations: with `infonce`, `paper` and `in-batch` or `both` it equals
+    `MultipleNegativesRankingLoss(model, scale=1 / temperature)`.
+
+    Variants:
+        The paper's loss with in-batch negatives (arXiv 2503.07470)::
+
+            ContextSearchLoss(model, weight="modified", temperature=0.1)
+
+        The code of its authors, four directions::
+
+            ContextSearchLoss(model, weight="modified", temperature=0.1, directions="authors")
+
+        The paper's triple form, a query against its own hard negative::
+
+            ContextSearchLoss(model, weight="modified", temperature=0.1, negatives="hard")
 
     Example::
 
-        loss = ContextSearchLoss(model, weight="modified", temperature=0.1, negatives="both")
-        SentenceTransformerTrainer(model=model, args=args, train_dataset=dataset, loss=loss).train()
+        from datasets import Dataset
+        from sentence_transformers import SentenceTransformer, SentenceTransformerTrainer
+        from training.losses import ContextSearchLoss
+
+        model = SentenceTransformer("vcs_demo/checkpoints/vcs-20m")
+        rows = {
+            "anchor": ["Đau đầu uống thuốc gì?", "Sốt cao nên làm gì?"],
+            "positive": ["Paracetamol giảm đau đầu.", "Khi sốt cao nên uống nhiều nước."],
+            "negative": ["Paracetamol có dạng viên sủi.", "Sốt xuất huyết do muỗi truyền."],
+        }
+        loss = ContextSearchLoss(model, negatives="both")
+        SentenceTransformerTrainer(model=model, train_dataset=Dataset.from_dict(rows), loss=loss).train()
 
     Raises:
-        LossError: an unknown choice, τ ≤ 0, or `authors` directions with `hard` negatives.
+        UserError: settings that `LossSettings` refuses; in `forward`, negatives that are missing or not in `known`.
     """
 
     def __init__(
         self,
-        model: nn.Module | None,
+        model: nn.Module,
         *,
         weight: Weight = "modified",
         temperature: float = 0.1,
@@ -114,21 +142,7 @@ class ContextSearchLoss(nn.Module):
         known: KnownPositives | None = None,
     ) -> None:
         super().__init__()
-        for name, value, kind in (
-            ("loss", weight, Weight),
-            ("directions", directions, Directions),
-            ("negatives", negatives, Negatives),
-        ):
-            if value not in get_args(kind):
-                raise LossError(f"{quoted(value)} is not one of the {name}: {', '.join(get_args(kind))}.")
-        if not temperature > 0:
-            raise LossError(
-                f"The temperature is {temperature}; it must be above 0 (the paper recommends 0.1)."
-            )
-        if directions == "authors" and negatives == "hard":
-            raise LossError(
-                "With 'hard' negatives the authors' code has no directions; take 'paper' directions, or 'both'."
-            )
+        LossSettings(loss=weight, negatives=negatives, directions=directions, temperature=temperature)
         self.model = model
         self.weight, self.temperature = weight, temperature
         self.directions, self.negatives, self.known = directions, negatives, known
@@ -157,18 +171,17 @@ class ContextSearchLoss(nn.Module):
         if self.known is None or labels is None or not self.known.negative:
             return self._embed(features)
         size = len(positives)
-        there = torch.tensor(
+        has_one = torch.tensor(
             [self.known.negative[row] >= 0 for row in labels.tolist()], device=positives.device
         )
         by_row = all(v.shape[:1] == (size,) for v in features.values() if torch.is_tensor(v))
-        if (
-            there.all() or "offsets" in features or not by_row
-        ):  # offsets: texts in one stream (StaticEmbedding)
+        # offsets: texts in one stream (StaticEmbedding)
+        if has_one.all() or "offsets" in features or not by_row:
             return self._embed(features)
         filled = positives.detach().clone()
-        if there.any():
-            vectors = self._embed({k: v[there] if torch.is_tensor(v) else v for k, v in features.items()})
-            filled = filled.to(vectors.dtype).index_put((there.nonzero().squeeze(1),), vectors)
+        if has_one.any():
+            vectors = self._embed({k: v[has_one] if torch.is_tensor(v) else v for k, v in features.items()})
+            filled = filled.to(vectors.dtype).index_put((has_one.nonzero().squeeze(1),), vectors)
         return filled
 
     def of_embeddings(self, vectors: Sequence[Tensor], labels: Tensor | None = None) -> Tensor:
@@ -177,14 +190,16 @@ class ContextSearchLoss(nn.Module):
         with torch.autocast(vectors[0].device.type, enabled=False):
             queries, positives, *negatives = [_normalised(column) for column in vectors]
             if self.negatives != "in-batch" and not negatives:
-                raise LossError(
-                    f"Negatives '{self.negatives}' need a third column of negatives; there is none."
+                raise UserError(
+                    f"Negatives '{self.negatives}' need a third column of texts, and the batch has two; "
+                    "add a column `negative`, or use negatives='in-batch'."
                 )
             rows = None if labels is None or self.known is None else labels.tolist()
             masks = self.known.masks(rows) if self.known and rows is not None else {}
             if masks and self.negatives != "in-batch" and (len(negatives) > 1 or not self.known.negative):
-                raise LossError(
-                    f"`known` must tell the one negative of each row; there are {len(negatives)} columns of them."
+                raise UserError(
+                    f"`known` must name the one negative of each row, and the batch has {len(negatives)} columns of "
+                    "negatives; give it `negative`, or leave it out."
                 )
             if self.negatives == "hard":
                 return self._triples(queries, positives, negatives, masks.get("qd"))

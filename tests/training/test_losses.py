@@ -3,7 +3,8 @@ import itertools
 import pytest
 import torch
 
-from training.losses import ContextSearchLoss, KnownPositives, LossError
+from training.losses import ContextSearchLoss, KnownPositives
+from vcs_demo.errors import UserError
 
 SETTINGS = [
     (weight, directions, negatives)
@@ -195,27 +196,27 @@ def test_infonce_in_batch_is_the_librarys_multiple_negatives_ranking_loss():
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"weight": "focal"}, "'focal' is not one of the loss: modified, infonce"),
-        ({"temperature": 0}, "temperature is 0"),
-        ({"directions": "authors", "negatives": "hard"}, "no directions"),
+        ({"weight": "focal"}, "'focal'; it must be one of modified, infonce"),
+        ({"temperature": 0}, "temperature is '0'; it must be above 0"),
+        ({"directions": "authors", "negatives": "hard"}, "has one direction"),
     ],
 )
 def test_settings_that_cannot_be_are_one_sentence(settings, words):
-    with pytest.raises(LossError, match=words):
+    with pytest.raises(UserError, match=words):
         make(**settings)
 
 
 def test_hard_negatives_without_a_column_of_them_is_one_sentence():
-    with pytest.raises(LossError, match="third column"):
+    with pytest.raises(UserError, match="third column"):
         make(negatives="hard").of_embeddings(vectors(columns=2))
 
 
 def test_known_tells_of_one_negative_a_row():
     rows = torch.tensor([0, 1])
     one = KnownPositives([0, 1], [10, 11], [20, 21])
-    with pytest.raises(LossError, match="2 columns"):
+    with pytest.raises(UserError, match="2 columns"):
         make(negatives="both", known=one).of_embeddings(vectors(columns=4, rows=2), rows)
-    with pytest.raises(LossError, match="the one negative"):
+    with pytest.raises(UserError, match="the one negative"):
         make(negatives="hard", known=KnownPositives([0, 1], [10, 11])).of_embeddings(vectors(rows=2), rows)
 
 
