@@ -1,7 +1,11 @@
 """The arrows between packages go one way, and no two modules import each other, also not by a detour."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("vcs_demo", "annotations", "training")
@@ -131,3 +135,20 @@ def test_no_function_outside_a_command_takes_parsed_arguments():
         str(path.relative_to(ROOT)) for path in MODULES.values() if "argparse" in path.read_text("utf-8")
     ]
     assert found == []
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "vcs_demo.measuring.metrics",
+        "vcs_demo.__main__",
+        "vcs_demo.benchmark.tasks",
+        "annotations",
+        "training",
+    ],
+)
+def test_importing_a_module_loads_nothing_heavy(module):
+    heavy = ("torch", "transformers", "sentence_transformers", "gradio", "sqlite_utils", "datasets", "scipy")
+    script = f"import sys, {module}; print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("[]\n", "")

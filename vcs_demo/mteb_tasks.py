@@ -15,7 +15,7 @@ from datasets import Dataset
 from mteb import TaskMetadata
 from mteb.abstasks import AbsTaskRetrieval
 
-from vcs_demo.benchmark.tasks import MAIN_TASKS, TASK_NAMES, RerankingTask, load_task
+from vcs_demo.benchmark.tasks import DATASETS, MAIN_TASKS, TASK_NAMES, RerankingTask, load_task
 
 _CITATION = """@inproceedings{vcs2024,
     title = {Advancing Vietnamese Information Retrieval with Learning Objective and Benchmark},
@@ -23,12 +23,6 @@ _CITATION = """@inproceedings{vcs2024,
     year = {2024},
     url = {https://arxiv.org/abs/2503.07470},
 }"""
-_DATASETS = {
-    "vimedretrieve": "tmnam20/ViMedAQA",
-    "virerank": "ContextSearchLM/ViNLI_reranking",
-    "mnli-r": "ContextSearchLM/ViGLUE-R",
-    "qnli-r": "ContextSearchLM/ViGLUE-R",
-}
 
 
 class _VCSTask(AbsTaskRetrieval):
@@ -44,21 +38,18 @@ class _VCSTask(AbsTaskRetrieval):
             return
         task = load_task(self.task_name, self.source, "test")
         candidates = task.candidates if isinstance(task, RerankingTask) else None
-        self.dataset = {
-            "default": {
-                "test": {
-                    "corpus": Dataset.from_dict(
-                        {"id": list(task.passages), "text": list(task.passages.values())}
-                    ),
-                    "queries": Dataset.from_dict(
-                        {"id": list(task.queries), "text": list(task.queries.values())}
-                    ),
-                    "relevant_docs": {query: dict.fromkeys(ids, 1) for query, ids in task.qrels.items()},
-                    "top_ranked": candidates and {query: list(ids) for query, ids in candidates.items()},
-                }
-            }
+        content = {
+            "corpus": _dataset(task.passages),
+            "queries": _dataset(task.queries),
+            "relevant_docs": {query: dict.fromkeys(ids, 1) for query, ids in task.qrels.items()},
+            "top_ranked": candidates and {query: list(ids) for query, ids in candidates.items()},
         }
+        self.dataset = {"default": {"test": content}}
         self.data_loaded = True
+
+
+def _dataset(texts: dict[str, str]) -> Dataset:
+    return Dataset.from_dict({"id": list(texts), "text": list(texts.values())})
 
 
 def _task_class(name: str) -> type[_VCSTask]:
@@ -69,7 +60,7 @@ def _task_class(name: str) -> type[_VCSTask]:
         description=f"Vietnamese Context Search, {name}: "
         + ("order a group's candidates" if reranking else "find the windows of the context that answers"),
         reference="https://arxiv.org/abs/2503.07470",
-        dataset={"path": _DATASETS[name.partition("/")[0]], "revision": "main"},
+        dataset={"path": DATASETS[name.partition("/")[0]], "revision": "main"},
         type="Reranking" if reranking else "Retrieval",
         category="t2t",
         modalities=["text"],

@@ -15,7 +15,8 @@ from annotations.assignment.rules import read_rules
 from annotations.candidates import Candidate, from_record
 from annotations.database.connection import LabelDatabase
 from annotations.database.events import stamp
-from vcs_demo.errors import UserError, quoted
+from vcs_demo.errors import UserError
+from vcs_demo.words import problem
 
 REMEMBERED_DAYS = 7  # how long after its end a lease can still be answered, if there is room
 
@@ -133,25 +134,19 @@ class Leases:
 
     def check(self, event: dict[str, Any]) -> None:
         """Check that an answer is covered by the lease it names; raises LeaseRefused."""
-        token, candidate_id = quoted(event["lease"]), quoted(event["candidate_id"])
+        facts = {"kind": LeaseRefused, "lease": event["lease"], "candidate": event["candidate_id"]}
         lease = next(iter(self.database.rows("SELECT * FROM leases WHERE token = ?", [event["lease"]])), None)
         if lease is None:
-            said = f"There is no lease {token}; the answer was not counted, take a new candidate."
-            raise LeaseRefused(said, "error.lease_unknown")
+            raise problem("error.lease_unknown", **facts)
         if lease["annotator"] != self.annotator:
-            said = f"The lease {token} is not {quoted(self.annotator)}'s; the answer was not counted, "
-            raise LeaseRefused(said + "take a candidate of your own.", "error.lease_foreign")
+            raise problem("error.lease_foreign", **facts)
         if lease["candidate_id"] != event["candidate_id"]:
-            said = f"The lease {token} is not of candidate {candidate_id}; the answer was not counted, "
-            raise LeaseRefused(said + "take a new candidate.", "error.lease_misplaced")
+            raise problem("error.lease_misplaced", **facts)
         if event["kind"] != "label":
             return  # a skip takes nobody's place
         room = self.room(event["candidate_id"])
         if not room.mine and not room.left(self.rules.overlap, holding=lease["expires"] > self.now):
-            said = (
-                f"Somebody else has taken candidate {candidate_id} meanwhile; your answer was NOT counted, "
-            )
-            raise LeaseRefused(said + "take a new candidate.", "error.candidate_taken")
+            raise problem("error.candidate_taken", **facts)
 
     def _held(self, only: Collection[str] | None) -> str | None:
         """Return the token of the annotator's open lease (there is one at most), if it still may be answered."""

@@ -7,8 +7,9 @@ from annotations.candidates import LABELS
 from annotations.database.events import TokenReused, UnknownLabel, stamp, text
 from annotations.store.label_store import LabelStore
 from annotations.store.record import UnknownCandidate
-from vcs_demo.errors import UserError, quoted
+from vcs_demo.errors import quoted
 from vcs_demo.text import nfc
+from vcs_demo.words import problem
 
 CAUSES = ("ambiguous_text", "guideline_gap", "annotator_error", "edge_case")
 
@@ -109,7 +110,7 @@ def decide(
     if label not in LABELS:
         raise UnknownLabel(f"{quoted(label)} is not a label; the labels are {', '.join(LABELS)}.")
     if cause not in CAUSES:
-        raise UserError(f"{quoted(cause)} is not a cause; the causes are {', '.join(CAUSES)}.", "error.cause")
+        raise problem("error.cause", cause=quoted(cause), causes=", ".join(CAUSES))
     candidate_id = nfc(candidate_id)
     record = {
         "token": text("token", token),
@@ -133,10 +134,7 @@ def decide(
             "SELECT token FROM events WHERE candidate_id = ? ORDER BY id DESC LIMIT 1", [candidate_id]
         )
         if not database.rows("SELECT 1 FROM labels WHERE candidate_id = ?", [candidate_id]):
-            raise UserError(
-                f"Nobody has labelled candidate {quoted(candidate_id)}; there is nothing to settle.",
-                "error.nothing_to_settle",
-            )
+            raise problem("error.nothing_to_settle", candidate=candidate_id)
         database.add("decision", [record | {"saw": latest[0]["token"]}])
 
 

@@ -8,6 +8,7 @@ from annotations.assignment.leases import LeaseRefused, Leases
 from annotations.database.connection import LabelDatabase
 from annotations.database.events import SAME, TokenReused, new_event
 from vcs_demo.errors import UserError, quoted
+from vcs_demo.words import problem
 
 
 class UnknownCandidate(UserError, ValueError):
@@ -65,11 +66,7 @@ def take_back(leases: Leases, token: str | None) -> str | None:
     after = leases.room(candidate_id)
     room = after.left(leases.rules.overlap, holding=False)
     if after.mine and not before.mine and not room:
-        raise LeaseRefused(
-            f"Somebody else has taken candidate {quoted(candidate_id)} since you skipped it; "
-            "the skip was not taken back.",
-            "error.undo_taken",
-        )
+        raise problem("error.undo_taken", kind=LeaseRefused, candidate=candidate_id)
     if room:
         leases.lend(candidate_id)
     return candidate_id

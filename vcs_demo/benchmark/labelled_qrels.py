@@ -1,13 +1,10 @@
-"""What people said of passages, beside what the benchmark judged: the JSONL of `python -m annotations export`."""
+"""Labels of people beside the benchmark's own judgements: confirmed false negatives count as relevant."""
 
-import json
 from collections.abc import Iterable
 from dataclasses import replace
-from pathlib import Path
 from typing import NamedTuple
 
 from vcs_demo.benchmark.tasks import RerankingTask, Task
-from vcs_demo.errors import UserError, quoted
 from vcs_demo.text import content_hash
 
 
@@ -18,35 +15,10 @@ class Judgement(NamedTuple):
     passage: str
     label: str
 
-
-def read_judgements(path: Path) -> list[Judgement]:
-    """Read a JSONL export of labels.
-
-    Raises:
-        UserError: no such file, or a line that is not a labelled candidate.
-    """
-    try:
-        lines = path.read_text("utf-8").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(
-            f"The labels {quoted(path.name)} cannot be read ({error}); give a file that "
-            "`python -m annotations export labels.jsonl` wrote."
-        ) from error
-    found = []
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-            found.append(
-                Judgement(content_hash(row["query"]), content_hash(row["negative"]), str(row["label"]))
-            )
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise UserError(
-                f"Line {number} of {quoted(path.name)} is no labelled candidate; give a file that "
-                "`python -m annotations export labels.jsonl` wrote."
-            ) from error
-    return found
+    @classmethod
+    def of(cls, query: str, passage: str, label: str) -> "Judgement":
+        """Return the judgement of a query and a passage given by their texts."""
+        return cls(content_hash(query), content_hash(passage), label)
 
 
 def with_labels(task: Task, judgements: Iterable[Judgement]) -> tuple[Task, int]:
@@ -82,12 +54,12 @@ def judged_passages(task: Task, judgements: Iterable[Judgement] = ()) -> dict[st
         if isinstance(task, RerankingTask)
         else dict(task.qrels)
     )
-    said: dict[str, set[str]] = {}
+    labelled: dict[str, set[str]] = {}  # hash of a query → hashes of its passages
     for item in judgements:
-        said.setdefault(item.query, set()).add(item.passage)
-    if said:
-        by_hash = {passage: content_hash(text) for passage, text in task.passages.items()}
+        labelled.setdefault(item.query, set()).add(item.passage)
+    if labelled:
+        hashes = {passage: content_hash(text) for passage, text in task.passages.items()}
         for query, text in task.queries.items():
-            if own := said.get(content_hash(text)):
-                judged[query] |= {passage for passage, digest in by_hash.items() if digest in own}
+            if of_query := labelled.get(content_hash(text)):
+                judged[query] |= {passage for passage, digest in hashes.items() if digest in of_query}
     return judged

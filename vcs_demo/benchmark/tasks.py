@@ -1,8 +1,9 @@
-"""The tasks of VCS: queries, passages and what is relevant, as the paper builds them."""
+"""The tasks of VCS as the paper builds them: `load_task("vimedretrieve").queries`, `.passages`, `.qrels`."""
 
 import hashlib
 import json
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -14,13 +15,14 @@ WINDOW_WORDS, WINDOW_STRIDE = 96, 64  # the paper's windows: 96 words, each star
 VIMED_SUBSETS = ("drug", "medicine", "disease", "body-part")
 RETRIEVAL_SPLITS = ("train", "validation", "test")
 
-_VIMED = "tmnam20/ViMedAQA"
-_RERANKING = {
-    "virerank": ("ContextSearchLM/ViNLI_reranking", "test"),
-    "mnli-r": ("ContextSearchLM/ViGLUE-R", "mnli_r"),
-    "qnli-r": ("ContextSearchLM/ViGLUE-R", "qnli_r"),
+DATASETS = {  # main task → the hub's data set
+    "vimedretrieve": "tmnam20/ViMedAQA",
+    "virerank": "ContextSearchLM/ViNLI_reranking",
+    "mnli-r": "ContextSearchLM/ViGLUE-R",
+    "qnli-r": "ContextSearchLM/ViGLUE-R",
 }
-MAIN_TASKS = ("vimedretrieve", *_RERANKING)
+_RERANKING = {"virerank": "test", "mnli-r": "mnli_r", "qnli-r": "qnli_r"}  # task → the data set's split
+MAIN_TASKS = tuple(DATASETS)
 TASK_NAMES = ("vimedretrieve", *(f"vimedretrieve/{s}" for s in VIMED_SUBSETS), *_RERANKING)
 
 
@@ -101,24 +103,21 @@ def main_measure(task: str) -> str:
 
 def subset_queries(source: str, split: str) -> dict[str, frozenset[str]]:
     """Return the query ids of each ViMedRetrieve subset that a source has; ids are the same in the whole task."""
-    found = {}
+    queries = {}
     for subset in VIMED_SUBSETS:
-        try:
-            found[subset] = frozenset(load_task(f"vimedretrieve/{subset}", source, split).queries)
-        except UserError:  # a source may hold the whole task in one file
-            continue
-    return found
+        with suppress(UserError):  # a source may hold the whole task in one file
+            queries[subset] = frozenset(load_task(f"vimedretrieve/{subset}", source, split).queries)
+    return queries
 
 
 @lru_cache(maxsize=16)
 def _load(name: str, source: str, split: str) -> Task:
     if name in _RERANKING:
-        dataset, file = _RERANKING[name]
-        rows = read_rows(source, dataset, None, file, ("anchor", "pos", "neg"))
+        rows = read_rows(source, DATASETS[name], None, _RERANKING[name], ("anchor", "pos", "neg"))
         return reranking_task(name, source_label(source), rows)
     config = name.partition("/")[2] or "all"
     parts = VIMED_SUBSETS if config == "all" else ()
-    rows = read_rows(source, _VIMED, config, split, ("question", "context"), parts)
+    rows = read_rows(source, DATASETS["vimedretrieve"], config, split, ("question", "context"), parts)
     return retrieval_task(name, source_label(source), split, rows)
 
 
@@ -128,51 +127,41 @@ def retrieval_task(name: str, source: str, split: str, rows: Iterable[dict]) -> 
     A passage whose text equals a relevant window counts as relevant too; a question asked of several contexts
     is one query.
     """
-    by_context: dict[str, list[str]] = {}
-    count = {
-        "rows": 0,
-        "empty_contexts": 0,
-        "empty_questions": 0,
-        "contexts": 0,
-        "windows": 0,
-        "empty_windows": 0,
-    }
+    questions_by_context: dict[str, list[str]] = {}
+    notes = dict.fromkeys(
+        ("rows", "empty_contexts", "empty_questions", "contexts", "windows", "empty_windows"), 0
+    )
     for row in rows:
-        count["rows"] += 1
-        question, context = nfc(str(row["question"] or "")).strip(), nfc(str(row["context"] or "")).strip()
-        if not context:
-            count["empty_contexts"] += 1
-        elif not question:
-            count["empty_questions"] += 1
+        notes["rows"] += 1
+        question, context = _text(row["question"]), _text(row["context"])
+        if question and context:
+            questions_by_context.setdefault(context, []).append(question)
         else:
-            by_context.setdefault(context, []).append(question)
-    count["contexts"] = len(by_context)
+            notes["empty_questions" if context else "empty_contexts"] += 1
+    notes["contexts"] = len(questions_by_context)
     queries: dict[str, str] = {}
     passages: dict[str, str] = {}
     relevant: dict[str, set[str]] = {}
     same_text: dict[str, set[str]] = {}
-    for context, questions in by_context.items():
-        own = {}
-        for number, window in enumerate(windows(context)):
-            count["windows"] += 1
-            if window.strip():
-                own[f"c{content_hash(context)[:12]}-{number}"] = window
-            else:
-                count["empty_windows"] += 1
-        for passage_id, window in own.items():
+    for context, questions in questions_by_context.items():
+        cut = {f"c{content_hash(context)[:12]}-{i}": window for i, window in enumerate(windows(context))}
+        texts = {passage_id: window for passage_id, window in cut.items() if window.strip()}
+        notes["windows"] += len(cut)
+        notes["empty_windows"] += len(cut) - len(texts)
+        for passage_id, window in texts.items():
             same_text.setdefault(window, set()).add(passage_id)
-        passages |= own
+        passages |= texts
         for question in questions:
             query_id = f"q{content_hash(question)[:12]}"
             queries[query_id] = question
-            relevant.setdefault(query_id, set()).update(own)
+            relevant.setdefault(query_id, set()).update(texts)
     if not queries:
         raise UserError(f"No row of {name} ({source}, {split}) has both a question and a context.")
     qrels = {
         q: frozenset(twin for passage_id in ids for twin in same_text[passages[passage_id]])
         for q, ids in relevant.items()
     }
-    return RetrievalTask(name, source, split, queries, passages, qrels, count)
+    return RetrievalTask(name, source, split, queries, passages, qrels, notes)
 
 
 def reranking_task(name: str, source: str, rows: Iterable[dict]) -> RerankingTask:
@@ -184,14 +173,14 @@ def reranking_task(name: str, source: str, rows: Iterable[dict]) -> RerankingTas
     passages: dict[str, str] = {}
     qrels: dict[str, frozenset[str]] = {}
     candidates: dict[str, tuple[str, ...]] = {}
-    count = {"rows": 0, "dropped_groups": 0}
+    notes = {"rows": 0, "dropped_groups": 0}
     for number, row in enumerate(rows):
-        count["rows"] += 1
-        anchor = nfc(str(row["anchor"] or "")).strip()
+        notes["rows"] += 1
+        anchor = _text(row["anchor"])
         positive, negative = _texts(row["pos"]), _texts(row["neg"])
         negative = {key: text for key, text in negative.items() if key not in positive}
         if not (anchor and positive and negative):
-            count["dropped_groups"] += 1
+            notes["dropped_groups"] += 1
             continue
         query_id = f"a{number:05d}"
         queries[query_id] = anchor
@@ -201,12 +190,16 @@ def reranking_task(name: str, source: str, rows: Iterable[dict]) -> RerankingTas
         candidates[query_id] = tuple(sorted(positive | negative))
     if not queries:
         raise UserError(f"No row of {name} ({source}) has an anchor, a positive and a negative.")
-    return RerankingTask(name, source, "test", queries, passages, qrels, count, candidates)
+    return RerankingTask(name, source, "test", queries, passages, qrels, notes, candidates)
+
+
+def _text(value: object) -> str:
+    return nfc(str(value or "")).strip()
 
 
 def _texts(value: object) -> dict[str, str]:
     if not isinstance(value, str | list | tuple | None):
         raise UserError(f"A row has {quoted(value)} where a list of texts belongs; mend the file.")
     items = [value] if isinstance(value, str) else list(value or ())
-    texts = (nfc(str(item or "")).strip() for item in items)
+    texts = map(_text, items)
     return {f"p{content_hash(text)[:12]}": text for text in texts if text}

@@ -1,21 +1,24 @@
-"""Runs of one task held against one another: which differ, by how much, where, and whether the queries can show it.
+"""Compare runs of one task: paired differences, tests, groups that cannot be told apart, overlap of the rankings.
+
+    runs = [evaluate_kept(task, load_ranker(name)) for name in ("bm25", "vcs-20m")]
+    compare(runs, "map").pairs[0].difference
 
 Everything is paired: only queries that every run was measured on count.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
 
-from vcs_demo.errors import UserError
-from vcs_demo.measuring.metrics import bootstrap_interval, paired_difference
+from vcs_demo.errors import UserError, quoted
+from vcs_demo.measuring.metrics import MEASURES, PAPER_MEASURES, bootstrap_interval, paired_difference
 from vcs_demo.measuring.run_store import Run
+from vcs_demo.measuring.significance import LEVEL, groups, tested
+from vcs_demo.tables import Table, figure
 
-LEVEL = 0.05  # of the tests, after Holm's correction
 OVERLAP_AT = 10
-RBO_P = 0.9  # Webber et al., TOIS 2010: the first ten ranks have 86 % of the weight
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,6 @@ class Pair:
         p: two-sided paired t-test, Holm-corrected over all pairs; 1.0 where no query differs.
         wins, ties, losses: queries on which the first is better, equal, worse.
         jaccard: mean share of passages that both have among their first ten.
-        rbo: mean rank-biased overlap (extrapolated, p = 0.9) of the kept rankings.
     """
 
     first: str
@@ -56,7 +58,11 @@ class Pair:
     ties: int
     losses: int
     jaccard: float
-    rbo: float
+
+    @property
+    def told_apart(self) -> bool:
+        """Tell whether the test tells the two apart."""
+        return self.p < LEVEL
 
 
 @dataclass(frozen=True)
@@ -71,6 +77,60 @@ class Comparison:
     left_out: int
     standings: tuple[Standing, ...]
     pairs: tuple[Pair, ...]
+
+    def standings_table(self) -> Table:
+        """Return a row a ranker, best first: mean with its interval, group, share of unjudged passages."""
+        rows = [
+            [row.ranker, figure(row.mean, row.interval), row.groups, figure(row.unjudged, digits=2)]
+            for row in self.standings
+        ]
+        return Table(["ranker", self.measure, "group", f"unjudged@{OVERLAP_AT}"], rows)
+
+    def pairs_table(self) -> Table:
+        """Return a row a pair: the difference with its interval, p, queries won, tied and lost, overlap."""
+        rows = [
+            [
+                *(pair.first, pair.second, figure(pair.difference, pair.interval, signed=True)),
+                *(figure(pair.p, digits=4), f"{pair.wins} / {pair.ties} / {pair.losses}"),
+                figure(pair.jaccard, digits=2),
+            ]
+            for pair in self.pairs
+        ]
+        heads = ["first", "second", "difference", "p", "better / equal / worse", f"Jaccard@{OVERLAP_AT}"]
+        return Table(heads, rows, notes=[_HOW])
+
+    def subsets_table(self, subsets: Mapping[str, "Comparison"]) -> Table:
+        """Return a row a ranker, in the order of all queries, and a column a subset (see `by_subset`)."""
+        by_ranker = {
+            name: {row.ranker: f"{figure(row.mean, row.interval)} {row.groups}" for row in part.standings}
+            for name, part in subsets.items()
+        }
+        rows = [[row.ranker, *(cells[row.ranker] for cells in by_ranker.values())] for row in self.standings]
+        heads = [f"{name} ({part.queries})" for name, part in subsets.items()]
+        return Table([f"{self.measure} by subset", *heads], rows)
+
+
+_HOW = (
+    "Differences are the first minus the second, with 95 % paired bootstrap intervals; p: paired t-test, corrected "
+    "by Holm for the number of pairs. Rankers that share a group letter cannot be told apart "
+    f"(p ≥ {f'{LEVEL:g}'.lstrip('0')})."
+)
+
+
+def check(rankers: Sequence[str], measure: str) -> None:
+    """Check, before anything is evaluated, what is to be compared.
+
+    Raises:
+        UserError: fewer than two rankers, the same ranker twice, an unknown measure.
+    """
+    if len(set(rankers)) < max(2, len(rankers)):
+        raise UserError(
+            f"A comparison takes two or more different rankers, not {', '.join(rankers) or 'none'}."
+        )
+    if measure not in MEASURES + PAPER_MEASURES:
+        raise UserError(
+            f"There is no measure {quoted(measure)}; there are {', '.join(MEASURES + PAPER_MEASURES)}."
+        )
 
 
 def compare(
@@ -91,25 +151,18 @@ def compare(
         UserError: fewer than two runs, the same ranker twice, an unknown measure, runs of different tasks or of
             different states of one, no query in common.
     """
-    names = [run.ranker for run in runs]
-    if len(set(names)) < max(2, len(names)):
-        raise UserError(
-            f"A comparison takes two or more different rankers, not {', '.join(names) or 'none'}."
-        )
+    check([run.ranker for run in runs], measure)
     if len({(run.task, run.split, run.task_fingerprint) for run in runs}) > 1:
         raise UserError("The runs are of different tasks or of different states of one; evaluate them anew.")
-    for run in runs:
-        if measure not in run.per_query:
-            raise UserError(f"There is no measure {measure!r}; there are {', '.join(run.per_query)}.")
-    everywhere = [set(run.per_query[measure]) for run in runs]
+    by_query = {run.ranker: run.per_query.get(measure, {}) for run in runs}
+    everywhere = [set(values) for values in by_query.values()]
     shared = set.intersection(*everywhere) & (everywhere[0] if queries is None else queries)
     # In the task's order, as a run's own interval: the bootstrap is seeded, and the two should say the same.
-    common = [query for query in runs[0].per_query[measure] if query in shared]
+    common = [query for query in next(iter(by_query.values())) if query in shared]
     if not common:
         raise UserError("The runs have no query in common.")
-    values = {run.ranker: np.array([run.per_query[measure][q] for q in common]) for run in runs}
+    values = {run.ranker: np.array([by_query[run.ranker][q] for q in common]) for run in runs}
     ordered = sorted(runs, key=lambda run: -values[run.ranker].mean())
-    pairs = _pairs(ordered, values, common)
     letters = groups(values)
     standings = tuple(
         Standing(
@@ -124,7 +177,14 @@ def compare(
     left_out = len(set.union(*everywhere)) - len(common) if queries is None else 0
     first = ordered[0]
     return Comparison(
-        first.task, first.source, first.split, measure, len(common), left_out, standings, tuple(pairs)
+        first.task,
+        first.source,
+        first.split,
+        measure,
+        len(common),
+        left_out,
+        standings,
+        tuple(_pairs(ordered, values, common)),
     )
 
 
@@ -136,121 +196,29 @@ def by_subset(
     return {name: compare(runs, measure, None, ids) for name, ids in subsets.items() if ids & common}
 
 
-def groups(values: Mapping[str, np.ndarray]) -> dict[str, str]:
-    """Return ranker → letters; rankers that share one cannot be told apart by paired t-tests, Holm-corrected.
-
-    Args:
-        values: ranker → values of a measure, float of shape (queries,), the same queries for all.
-    """
-    names = sorted(values, key=lambda name: -float(np.mean(values[name])))
-    p_values = tested(names, values)
-    return tie_groups(names, {pair for pair, p in p_values.items() if p < LEVEL})
-
-
-def tested(names: Sequence[str], values: Mapping[str, np.ndarray]) -> dict[tuple[str, str], float]:
-    """Return (first, second) → p of a two-sided paired t-test, Holm-corrected; 1.0 where no query differs."""
-    from scipy.stats import ttest_rel
-
-    pairs, p_values = list(combinations(names, 2)), []
-    for first, second in pairs:
-        a, b = values[first], values[second]
-        p = float(ttest_rel(a, b).pvalue) if len(a) > 1 and np.ptp(a - b) > 0 else float(np.all(a == b))
-        p_values.append(p)
-    return dict(zip(pairs, holm(p_values), strict=True))
-
-
-def _pairs(runs: Sequence[Run], values: Mapping[str, np.ndarray], queries: Sequence[str]) -> list[Pair]:
+def _pairs(runs: Sequence[Run], values: Mapping[str, np.ndarray], queries: Sequence[str]) -> Iterator[Pair]:
     p_values = tested([run.ranker for run in runs], values)
-    found = []
     for first, second in combinations(runs, 2):
         a, b = values[first.ranker], values[second.ranker]
         mean, low, high = paired_difference(a, b)
-        tops = [([i for i, _ in first.ranking[q]], [i for i, _ in second.ranking[q]]) for q in queries]
-        found.append(
-            Pair(
-                first.ranker,
-                second.ranker,
-                mean,
-                (low, high),
-                p_values[first.ranker, second.ranker],
-                int(np.sum(a > b)),
-                int(np.sum(a == b)),
-                int(np.sum(a < b)),
-                float(np.mean([jaccard(x, y) for x, y in tops])),
-                float(np.mean([rank_biased_overlap(x, y) for x, y in tops])),
-            )
+        shared = [jaccard(*([i for i, _ in run.ranking[q]] for run in (first, second))) for q in queries]
+        yield Pair(
+            first.ranker,
+            second.ranker,
+            difference=mean,
+            interval=(low, high),
+            p=p_values[first.ranker, second.ranker],
+            wins=int(np.sum(a > b)),
+            ties=int(np.sum(a == b)),
+            losses=int(np.sum(a < b)),
+            jaccard=float(np.mean(shared)),
         )
-    return found
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Correct p-values for their number (Holm, Scandinavian Journal of Statistics 1979), in their order."""
-    corrected, worst = [0.0] * len(p_values), 0.0
-    for rank, i in enumerate(np.argsort(p_values, kind="stable")):
-        worst = max(worst, min(1.0, p_values[i] * (len(p_values) - rank)))
-        corrected[i] = worst
-    return corrected
-
-
-def tie_groups(names: Sequence[str], different: set[tuple[str, str]]) -> dict[str, str]:
-    """Return letters by name: names that share a letter cannot be told apart.
-
-    Args:
-        names: best first.
-        different: the pairs (better, worse) that a test tells apart.
-
-    Returns:
-        Name → its letters; `a` holds the best.
-    """
-    spans: list[tuple[int, int]] = []
-    for start in range(len(names)):
-        end = start
-        while end + 1 < len(names) and not any(
-            (name, names[end + 1]) in different for name in names[start : end + 1]
-        ):
-            end += 1
-        if not spans or end > spans[-1][1]:
-            spans.append((start, end))
-    letters = dict.fromkeys(names, "")
-    for number, (start, end) in enumerate(spans):
-        for name in names[start : end + 1]:
-            letters[name] += _letter(number)
-    return letters
-
-
-def _letter(number: int) -> str:
-    return "abcdefghijklmnopqrstuvwxyz"[number] if number < 26 else f"({number})"
 
 
 def jaccard(first: Sequence[str], second: Sequence[str], depth: int = OVERLAP_AT) -> float:
     """Return how much of the first `depth` passages two rankings share: |A ∩ B| / |A ∪ B|, in [0, 1]."""
     a, b = set(first[:depth]), set(second[:depth])
     return len(a & b) / len(a | b) if a | b else 1.0
-
-
-def rank_biased_overlap(first: Sequence[str], second: Sequence[str], p: float = RBO_P) -> float:
-    """Return the extrapolated rank-biased overlap of two rankings (Webber et al., TOIS 2010, equation 32).
-
-    Args:
-        first: passage ids, best first.
-        second: the same of the other ranking; the longer one is cut to the shorter one's length.
-        p: persistence, in (0, 1): the weight of rank d is proportional to p^(d − 1).
-
-    Returns:
-        1 for equal rankings, 0 for disjoint ones.
-    """
-    depth = min(len(first), len(second))
-    if not depth:
-        return 1.0 if len(first) == len(second) else 0.0
-    seen_a: set[str] = set()
-    seen_b: set[str] = set()
-    overlap, total = 0, 0.0
-    for d, (a, b) in enumerate(zip(first, second, strict=False), start=1):
-        overlap += a == b or (a in seen_b) + (b in seen_a)
-        seen_a.add(a)
-        seen_b.add(b)
-        total += overlap / d * p**d
-    return overlap / depth * p**depth + (1 - p) / p * total
 
 
 def _unjudged(run: Run, queries: Sequence[str], judged: Mapping[str, frozenset[str]] | None) -> float:

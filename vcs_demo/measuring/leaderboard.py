@@ -8,9 +8,9 @@ import numpy as np
 from vcs_demo.benchmark.paper_figures import REPORTED
 from vcs_demo.benchmark.tasks import main_measure
 from vcs_demo.errors import UserError
-from vcs_demo.measuring.comparison import groups
 from vcs_demo.measuring.metrics import ACCURACY_AT
 from vcs_demo.measuring.run_store import Run, kept_runs, values_by_query
+from vcs_demo.measuring.significance import groups
 from vcs_demo.rankers.catalog import load_ranker
 
 
@@ -18,7 +18,7 @@ from vcs_demo.rankers.catalog import load_ranker
 class Row:
     """One line of the leaderboard; `run` is None where the figure is the paper's own.
 
-    Rows of one source that share a letter of `group` cannot be told apart (`comparison.groups`).
+    Rows of one source that share a letter of `group` cannot be told apart (`significance.groups`).
     """
 
     ranker: str
@@ -78,15 +78,15 @@ def measured(task: str, source: str) -> dict[str, Run]:
 
 
 def _groups(runs: Sequence[Run], measure: str) -> dict[tuple[str, str], str]:
-    found = {}
+    letters = {}
     for source in {run.source for run in runs}:
         values = {run.ranker: values_by_query(run, measure) for run in runs if run.source == source}
-        values = {ranker: own for ranker, own in values.items() if own}
+        values = {ranker: by_query for ranker, by_query in values.items() if by_query}
         common = sorted(set.intersection(*map(set, values.values()))) if values else []
         if len(values) > 1 and common:
-            arrays = {ranker: np.array([own[q] for q in common]) for ranker, own in values.items()}
-            found |= {(source, ranker): letters for ranker, letters in groups(arrays).items()}
-    return found
+            arrays = {ranker: np.array([by_query[q] for q in common]) for ranker, by_query in values.items()}
+            letters |= {(source, ranker): group for ranker, group in groups(arrays).items()}
+    return letters
 
 
 def is_listed(name: str) -> bool:

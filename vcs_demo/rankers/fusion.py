@@ -39,10 +39,8 @@ class FusionRanker(Ranker):
                 and isinstance(other, BM25Ranker)
                 and dense.bm25_weight is not None
             ):
-                lexical = dense.bm25_weight
-                return cls(
-                    first, second, (1 - lexical, lexical) if dense is first else (lexical, 1 - lexical)
-                )
+                weights = {dense: 1 - dense.bm25_weight, other: dense.bm25_weight}
+                return cls(first, second, (weights[first], weights[second]))
         return cls(first, second)
 
     @property
@@ -63,38 +61,27 @@ class FusionRanker(Ranker):
 
     def index(self, passages: Sequence[str], progress: Progress | None = None) -> PassageIndex:
         """Index the passages with both parts."""
-        parts = [part.index(passages, progress) for part in self.parts]
-        if self.weights is not None:
-            return _WeightedIndex(parts, self.weights)
-        return _ReciprocalIndex(parts, self.parts)
+        return _FusedIndex(self, [part.index(passages, progress) for part in self.parts])
 
 
-class _WeightedIndex(PassageIndex):
-    def __init__(self, parts: Sequence[PassageIndex], weights: Sequence[float]) -> None:
-        self._parts, self._weights = parts, weights
+class _FusedIndex(PassageIndex):
+    def __init__(self, ranker: FusionRanker, indexes: Sequence[PassageIndex]) -> None:
+        self._ranker, self._indexes = ranker, indexes
 
     def score(self, queries: Sequence[str]) -> np.ndarray:
-        scores = [
-            w * standardised(part.score(queries)) for part, w in zip(self._parts, self._weights, strict=True)
-        ]
-        return np.round(sum(scores), 5).astype(np.float32)
+        first, second = (index.score(queries) for index in self._indexes)
+        if self._ranker.weights is not None:
+            a, b = self._ranker.weights
+            return np.round(a * standardised(first) + b * standardised(second), 5).astype(np.float32)
+        one, other = self._ranker.parts
+        return (_gain(first, one) + _gain(second, other)).astype(np.float32)
 
 
-class _ReciprocalIndex(PassageIndex):
-    def __init__(self, parts: Sequence[PassageIndex], rankers: Sequence[Ranker]) -> None:
-        self._parts = parts
-        self._lexical = [isinstance(ranker, BM25Ranker) for ranker in rankers]
-
-    def score(self, queries: Sequence[str]) -> np.ndarray:
-        total: np.ndarray | None = None
-        for part, lexical in zip(self._parts, self._lexical, strict=True):
-            scores = part.score(queries)
-            rank = worst_ranks(scores)
-            gain = np.where(rank <= RRF_DEPTH, 1 / (RRF_K + rank), 0.0)
-            if lexical:
-                gain[scores <= 0] = 0.0
-            total = gain if total is None else total + gain
-        return np.asarray(total, dtype=np.float32)
+def _gain(scores: np.ndarray, ranker: Ranker) -> np.ndarray:
+    """Return 1 / (60 + rank) for a ranker's first 1,000 passages, else 0; shape as `scores`."""
+    rank = worst_ranks(scores)
+    counted = (rank <= RRF_DEPTH) & ((scores > 0) | (not isinstance(ranker, BM25Ranker)))
+    return np.where(counted, 1 / (RRF_K + rank), 0.0)
 
 
 def standardised(scores: np.ndarray) -> np.ndarray:

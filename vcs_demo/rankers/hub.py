@@ -1,9 +1,11 @@
 """Models of the Hugging Face hub: how each is used, and how its files are had."""
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
+from typing import Any
 
 from vcs_demo.benchmark.sources import HUB_TIMEOUT
 from vcs_demo.errors import UserError, quoted, reason
@@ -12,12 +14,7 @@ from vcs_demo.rankers.dense import Usage
 _NAME = re.compile(r"[\w.-]{1,96}/[\w.-]{1,96}(@[\w./-]{1,100})?", re.ASCII)
 # The second kind is read by PyTorch's weights-only unpickler, which runs no code.
 _WEIGHTS = ("model*.safetensors", "pytorch_model*.bin")
-_SMALL = (
-    "*.json",
-    "*.txt",
-    "*.model",
-    "bpe.codes",
-)  # configuration, tokenizer, what it was trained on; no code
+_SMALL = ("*.json", "*.txt", "*.model", "bpe.codes")  # configuration, tokenizer, trained-on queries; no code
 
 
 @dataclass(frozen=True)
@@ -55,22 +52,21 @@ def hub_model(name: str) -> HubModel:
 
 def local_folder(model: HubModel) -> Path | None:
     """Return the model's folder in the hub's cache; None if it is not there, or not whole."""
-    from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     for weights in _WEIGHTS:
-        try:
-            folder = snapshot_download(
-                model.repository,
-                revision=model.revision,
-                allow_patterns=[*_SMALL, weights],
-                local_files_only=True,
-            )
-        except (LocalEntryNotFoundError, HfHubHTTPError, OSError, ValueError):
-            continue
-        if any(Path(folder).glob(weights)):
-            return Path(folder)
+        with suppress(LocalEntryNotFoundError, HfHubHTTPError, OSError, ValueError):
+            folder = _snapshot(model, weights, local_files_only=True)
+            if any(folder.glob(weights)):
+                return folder
     return None
+
+
+def _snapshot(model: HubModel, weights: str, **how: Any) -> Path:
+    from huggingface_hub import snapshot_download
+
+    patterns = [*_SMALL, weights]
+    return Path(snapshot_download(model.repository, revision=model.revision, allow_patterns=patterns, **how))
 
 
 def download(model: HubModel) -> Path:
@@ -79,15 +75,15 @@ def download(model: HubModel) -> Path:
     Raises:
         UserError: no network, no such repository or revision, no weights, a transfer that broke off.
     """
-    here = local_folder(model)
-    if here is not None:
-        return here
-    from huggingface_hub import HfApi, constants, snapshot_download
+    cached = local_folder(model)
+    if cached is not None:
+        return cached
+    from huggingface_hub import HfApi, constants
 
-    name = f"{model.repository}@{model.revision}"
+    name = quoted(f"{model.repository}@{model.revision}")
     if constants.is_offline_mode():
         raise UserError(
-            f"The model {quoted(name)} is not in the cache, and HF_HUB_OFFLINE forbids to fetch it; unset it, or take "
+            f"The model {name} is not in the cache, and HF_HUB_OFFLINE forbids to fetch it; unset it, or take "
             "another ranker."
         )
     try:
@@ -96,19 +92,10 @@ def download(model: HubModel) -> Path:
         files = [file.rfilename for file in info.siblings or ()]
         weights = next((w for w in _WEIGHTS if any(fnmatch(file, w) for file in files)), None)
         if weights is not None:
-            return Path(
-                snapshot_download(
-                    model.repository,
-                    revision=model.revision,
-                    allow_patterns=[*_SMALL, weights],
-                    etag_timeout=HUB_TIMEOUT,
-                )
-            )
+            return _snapshot(model, weights, etag_timeout=HUB_TIMEOUT)
     except Exception as error:  # the client's many network, 404 and disk errors
         raise UserError(
-            f"The model {quoted(name)} could not be had from the hub: {reason(error)}. Check the name and the "
+            f"The model {name} could not be had from the hub: {reason(error)}. Check the name and the "
             "network; the same command goes on where it broke off."
         ) from error
-    raise UserError(
-        f"The model {quoted(name)} has no weights that we load; it has {quoted(', '.join(files), 200)}."
-    )
+    raise UserError(f"The model {name} has no weights that we load; it has {quoted(', '.join(files), 200)}.")

@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 
 import pytest
 
@@ -206,9 +207,9 @@ def test_snapshots_of_another_database_are_passed_over(path, make):
 def test_what_is_not_ours_or_newer_is_refused_and_stays(path, tmp_path):
     other = tmp_path / "else" / "labels.db"
     other.parent.mkdir()
-    with sqlite3.connect(other) as db:
+    with closing(sqlite3.connect(other)) as db:
         db.execute("CREATE TABLE theirs (a)")
-    with sqlite3.connect(path) as db:
+    with closing(sqlite3.connect(path)) as db:
         db.execute("PRAGMA user_version = 999")
     for file, said in ((other, "not one of labels"), (path, "newer version")):
         before = file.read_bytes()

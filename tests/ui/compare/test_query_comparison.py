@@ -24,7 +24,7 @@ def test_only_rankers_with_a_run_on_this_source_can_be_compared(library, two):
 def test_a_comparison_says_who_is_better_where_and_on_which_queries(library, two):
     html, chart = compared(library, "vimedretrieve", two, "accuracy@1", "en")
     assert "bm25 is better than tiny" in html and "168 queries" in html
-    assert "bm25 − tiny" in html and "drug (" in html and "RBO" in html
+    assert "bm25 − tiny" in html and "drug (" in html and "Jaccard@10" in html
     assert any(query in html for query in library.task("vimedretrieve").queries.values())
     assert chart.data[0].y == ("bm25 − tiny",)
     vietnamese, _ = compared(library, "vimedretrieve", two, "accuracy@1", "vi")

@@ -12,19 +12,13 @@ from hypothesis import strategies as st
 
 from vcs_demo.__main__ import main
 from vcs_demo.benchmark.labelled_qrels import judged_passages
-from vcs_demo.benchmark.tasks import load_task
+from vcs_demo.benchmark.tasks import load_task, subset_queries
 from vcs_demo.errors import UserError
-from vcs_demo.measuring.comparison import (
-    compare,
-    groups,
-    holm,
-    jaccard,
-    rank_biased_overlap,
-    tie_groups,
-    where,
-)
+from vcs_demo.measuring.comparison import by_subset, compare, jaccard, where
 from vcs_demo.measuring.evaluate import evaluate, evaluate_kept
 from vcs_demo.measuring.leaderboard import rows
+from vcs_demo.measuring.run_store import kept_runs
+from vcs_demo.measuring.significance import LEVEL, groups, holm, tie_groups
 from vcs_demo.measuring.trec import write_trec
 from vcs_demo.rankers.base import Ranker
 from vcs_demo.rankers.bm25 import BM25Ranker
@@ -60,7 +54,7 @@ def test_the_better_one_comes_first_with_its_difference_and_the_two_are_told_apa
     assert pair.difference == pytest.approx(runs[1].metrics["map"] - runs[0].metrics["map"])
     assert pair.interval[0] < pair.difference < pair.interval[1] and pair.p < 1e-6
     assert pair.wins + pair.ties + pair.losses == found.queries == len(task.queries)
-    assert pair.rbo < 0.05 and pair.jaccard < 0.05
+    assert pair.jaccard < 0.05 and pair.told_apart
     best = runs[1].ranking
     unjudged = np.mean([np.mean([i not in task.qrels[q] for i, _ in best[q][:10]]) for q in best])
     assert found.standings[0].unjudged == pytest.approx(unjudged)
@@ -69,9 +63,7 @@ def test_the_better_one_comes_first_with_its_difference_and_the_two_are_told_apa
 def test_a_ranker_and_its_copy_cannot_be_told_apart(runs):
     found = compare([runs[1], replace(runs[1], ranker="copy")], "accuracy@1")
     assert {row.groups for row in found.standings} == {"a"}
-    assert (
-        found.pairs[0].p == 1.0 and found.pairs[0].rbo == pytest.approx(1.0) and found.pairs[0].jaccard == 1.0
-    )
+    assert found.pairs[0].p == found.pairs[0].jaccard == 1.0 and not found.pairs[0].told_apart
     assert math.isnan(found.standings[0].unjudged)
 
 
@@ -109,10 +101,10 @@ def test_holm_is_as_in_the_textbook():
 def test_holm_rejects_what_its_definition_rejects(p_values):
     rejected = set()
     for rank, i in enumerate(sorted(range(len(p_values)), key=lambda i: p_values[i])):
-        if p_values[i] * (len(p_values) - rank) >= 0.05:
+        if p_values[i] * (len(p_values) - rank) >= LEVEL:
             break
         rejected.add(i)
-    assert {i for i, p in enumerate(holm(p_values)) if p < 0.05} == rejected
+    assert {i for i, p in enumerate(holm(p_values)) if p < LEVEL} == rejected
 
 
 def test_tie_groups_share_letters_where_nothing_tells_them_apart():
@@ -121,19 +113,9 @@ def test_tie_groups_share_letters_where_nothing_tells_them_apart():
     assert tie_groups("ab", set()) == {"a": "a", "b": "a"} and tie_groups("", set()) == {}
 
 
-rankings = st.permutations(range(8)).map(lambda order: [str(i) for i in order[:6]])
-
-
-@given(rankings, rankings)
-def test_rank_biased_overlap_is_as_its_definition(first, second):
-    p, depth = 0.9, 6
-    shares = [len(set(first[:d]) & set(second[:d])) / d for d in range(1, depth + 1)]
-    # Agreement beyond the last rank is taken to stay as it is there: sum the infinite series far enough.
-    series = shares + [shares[-1]] * 400
-    expected = (1 - p) * sum(share * p**d for d, share in enumerate(series))
-    assert rank_biased_overlap(first, second, p) == pytest.approx(expected, abs=1e-9)
-    assert rank_biased_overlap(first, first, p) == pytest.approx(1)
-    assert jaccard(first, second, 6) == len(set(first) & set(second)) / len(set(first) | set(second))
+def test_jaccard_is_the_share_of_passages_that_both_have_among_the_first_ones():
+    assert jaccard("abcd", "dcxy", 4) == 2 / 6 and jaccard("abcd", "abyx", 2) == 1.0
+    assert jaccard("", "") == 1.0 and jaccard("ab", "") == 0.0
 
 
 def test_where_two_runs_differ_most_comes_first(runs):
@@ -143,17 +125,42 @@ def test_where_two_runs_differ_most_comes_first(runs):
     assert where(runs[0], runs[0], "map") == []
 
 
+def test_a_comparison_is_three_tables(runs):
+    whole = compare(runs, "accuracy@1")
+    parts = by_subset(runs, "accuracy@1", subset_queries("mini", "test"))
+    assert whole.standings_table().heads == ["ranker", "accuracy@1", "group", "unjudged@10"]
+    assert [row[0] for row in whole.standings_table().rows] == ["bm25", "backwards"]
+    (pair,) = whole.pairs_table().rows
+    assert pair[:2] == ["bm25", "backwards"] and pair[2].startswith("+0.") and pair[3] == "0.0000"
+    table = whole.subsets_table(parts)
+    assert table.heads[:2] == ["accuracy@1 by subset", "drug (42)"] and len(table.heads) == 5
+    assert [row[0] for row in table.rows] == ["bm25", "backwards"]
+    assert "(p ≥ .05)" in whole.pairs_table().markdown()
+
+
 def test_the_command_compares_by_subset_and_shows_queries(tmp_path, capsys):
     path = tmp_path / "c.json"
     words = ["compare", "--ranker", "bm25", "--ranker", "bm25+minilm", "--show", "2", "--json", str(path)]
     assert main(words) == 0
-    out = capsys.readouterr().out
-    assert "| accuracy@20 by subset | drug (42) |" in out and "| bm25 | bm25+minilm | query |" in out
+    lines = [[cell.strip() for cell in line.split("|")] for line in capsys.readouterr().out.splitlines()]
+    assert ["", "accuracy@20 by subset", "drug (42)"] in [line[:3] for line in lines]
+    assert ["", "bm25", "bm25+minilm", "query", ""] in lines
     facts = json.loads(path.read_text("utf-8"))
     assert set(facts) == {"all", "drug", "medicine", "disease", "body-part"}
     assert sum(facts[name]["queries"] for name in facts if name != "all") == facts["all"]["queries"]
-    assert main(["compare", "--ranker", "bm25"]) == 1
-    assert "two or more different rankers" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ([], "two or more different rankers"),
+        (["--ranker", "bm25"], "two or more different rankers"),
+        (["--ranker", "minilm", "--measure", "fame"], "There is no measure 'fame'"),
+    ],
+)
+def test_what_cannot_be_compared_is_said_before_anything_is_evaluated(words, says, capsys):
+    assert main(["compare", "--ranker", "bm25", *words]) == 1
+    assert says in capsys.readouterr().err and kept_runs() == []
 
 
 def test_trec_files_give_the_same_figures_in_ir_measures(task, runs, tmp_path, capsys):

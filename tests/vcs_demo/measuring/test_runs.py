@@ -1,14 +1,16 @@
 import json
+import re
 
 import pytest
 
 from vcs_demo.__main__ import main
 from vcs_demo.benchmark.tasks import reranking_task, retrieval_task
 from vcs_demo.errors import UserError
-from vcs_demo.measuring.evaluate import evaluate, evaluate_kept, training_hashes
+from vcs_demo.measuring.evaluate import evaluate, evaluate_kept
 from vcs_demo.measuring.run_store import kept_runs, read_run
 from vcs_demo.rankers.bm25 import BM25Ranker
 from vcs_demo.rankers.dense import DenseRanker
+from vcs_demo.rankers.fusion import FusionRanker
 from vcs_demo.text import content_hash
 
 
@@ -69,10 +71,14 @@ def test_queries_that_were_trained_on_are_left_out_and_counted(task, tiny_model_
     trained = tmp_path / "trained"
     shutil.copytree(tiny_model_dir, trained)
     ranker = DenseRanker("trained", trained)
-    assert training_hashes(ranker) == frozenset()
+    assert ranker.training_hashes == frozenset() and not ranker.training_known
     (trained / "training_queries.txt").write_text(content_hash("  gan Ở đâu? ") + "\n", "utf-8")
     run = evaluate(task, ranker)
-    assert (run.queries, run.skipped) == (2, 1)
+    assert (run.queries, run.skipped, run.training_known) == (2, 1, True)
+    fusion = FusionRanker(BM25Ranker(), ranker)
+    assert fusion.training_hashes == ranker.training_hashes == {content_hash("gan ở đâu?")[:16]}
+    assert BM25Ranker().training_known and fusion.training_known
+    assert not FusionRanker(BM25Ranker(), DenseRanker("tiny", tiny_model_dir)).training_known
     hashes = [content_hash(text) for text in task.queries.values()]
     (trained / "training_queries.txt").write_text("\n".join(hashes[:2]), "utf-8")
     with pytest.raises(UserError, match="trained on 2 of the 3 queries"):
@@ -95,14 +101,23 @@ def test_the_command_writes_the_list_that_others_rely_on(tmp_path, capsys):
     (result,) = json.loads(out.read_text("utf-8"))
     assert (result["task"], result["ranker"], result["source"]) == ("virerank", "bm25", "mini")
     assert result["queries"] >= 120 and 0 < result["metrics"]["map"] < 1
-    assert "| virerank | mini | test | bm25 |" in capsys.readouterr().out
+    assert re.search(r"\| virerank +\| mini +\| test +\| bm25 +\| 120 ", capsys.readouterr().out)
 
 
 @pytest.mark.parametrize(
-    "arguments",
-    [["--ranker", "gpt"], ["--ranker", "bm25", "--task", "x"], ["--ranker", "bm25", "--source", "x"]],
+    ("arguments", "code", "says"),
+    [
+        (["--ranker", "gpt"], 1, "'gpt'"),
+        (["--ranker", "bm25", "--source", "x"], 1, "'x'"),
+        (["--ranker", "bm25", "--json", "nowhere/out.json"], 1, "cannot be written"),
+        (["--ranker", "bm25", "--split", "train", "--task", "virerank"], 1, "'train'"),
+        (["--ranker", "bm25", "--task", "x"], 2, "'vimedretrieve'"),
+        (["--ranker", "bm25", "--split", "dev"], 2, "'validation'"),
+        ([], 2, "--ranker"),
+    ],
 )
-def test_bad_input_is_one_line_and_exit_code_1(arguments, capsys):
-    assert main(["evaluate", *arguments]) == 1
+def test_bad_input_is_one_line_before_anything_is_evaluated(arguments, code, says, capsys):
+    assert main(["evaluate", *arguments]) == code
     error = capsys.readouterr().err
-    assert error.startswith("error: ") and error.count("\n") == 1
+    assert error.startswith("error: ") and error.count("\n") == 1 and says in error
+    assert kept_runs() == []

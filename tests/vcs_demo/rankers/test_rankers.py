@@ -68,7 +68,7 @@ def test_a_dense_ranker_uses_the_models_own_prompts(tiny_model_dir):
     np.testing.assert_allclose(query, ranker.encode(["thuốc đau đầu"]), atol=1e-6)
 
 
-def test_vectors_are_kept_on_disk_and_made_anew_when_broken(tiny_model_dir, own_data_dir):
+def test_vectors_are_kept_on_disk_and_made_anew_when_broken(tiny_model_dir, own_data_dir, own_vectors):
     ranker = DenseRanker("tiny", tiny_model_dir)
     passages = [f"thuốc số {i} trị ho" for i in range(70)]
     first = ranker.index(passages).score(["ho"])

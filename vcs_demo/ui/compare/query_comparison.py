@@ -1,6 +1,7 @@
 """Rankers compared query by query: a part of the Leaderboard tab, on runs that are there."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import gradio as gr
 
@@ -12,7 +13,7 @@ from vcs_demo.measuring.charts import differences
 from vcs_demo.measuring.comparison import Comparison, by_subset, compare, where
 from vcs_demo.measuring.leaderboard import measured, measures
 from vcs_demo.measuring.run_store import Run, read_run
-from vcs_demo.tables import Table, figure
+from vcs_demo.tables import Table
 from vcs_demo.text import tidy
 from vcs_demo.ui.access import Access, Person, guarded
 from vcs_demo.ui.components import QUIET, Localised
@@ -57,7 +58,7 @@ def verdict(comparison: Comparison, lang: str) -> str:
     pair = comparison.pairs[0]
     return say(
         lang,
-        "compare.ahead" if pair.p < 0.05 else "compare.tied",
+        "compare.ahead" if pair.told_apart else "compare.tied",
         first=pair.first,
         second=pair.second,
         measure=comparison.measure,
@@ -71,47 +72,22 @@ def verdict(comparison: Comparison, lang: str) -> str:
 
 def standings(comparison: Comparison, lang: str) -> Table:
     """Lay out the rankers, best first."""
-    ranker, group = say(lang, "board.ranker"), say(lang, "board.group")
-    return Table(
-        [ranker, comparison.measure, group, say(lang, "compare.unjudged")],
-        [
-            [row.ranker, figure(row.mean, row.interval), row.groups, f"{row.unjudged:.2f}"]
-            for row in comparison.standings
-        ],
-    )
+    ranker, group, unjudged = (say(lang, key) for key in ("board.ranker", "board.group", "compare.unjudged"))
+    return replace(comparison.standings_table(), heads=[ranker, comparison.measure, group, unjudged])
 
 
 def pairs(comparison: Comparison, lang: str) -> Table:
     """Lay out every pair: the difference, its test, wins and losses, overlap."""
+    table = comparison.pairs_table()
     heads = [say(lang, f"compare.{key}") for key in ("pair", "difference", "p", "wins")]
-    return Table(
-        [*heads, "Jaccard@10", "RBO"],
-        [
-            [
-                f"{pair.first} − {pair.second}",
-                figure(pair.difference, pair.interval, signed=True),
-                f"{pair.p:.4f}",
-                f"{pair.wins} / {pair.ties} / {pair.losses}",
-                f"{pair.jaccard:.2f}",
-                f"{pair.rbo:.2f}",
-            ]
-            for pair in comparison.pairs
-        ],
-        notes=[say(lang, "compare.explain")],
-    )
+    rows = [[f"{first} − {second}", *figures] for first, second, *figures in table.rows]
+    return Table([*heads, table.heads[-1]], rows, notes=[say(lang, "compare.explain")])
 
 
 def subsets(whole: Comparison, parts: dict[str, Comparison], lang: str) -> Table:
     """Lay out the measure in each subset; letters again say who cannot be told apart there."""
-    heads = [say(lang, "compare.subset"), *(f"{name} ({part.queries})" for name, part in parts.items())]
-    by_ranker = [{row.ranker: row for row in part.standings} for part in parts.values()]
-    lines = []
-    for ranker in (standing.ranker for standing in whole.standings):
-        cells = [
-            f"{figure(part[ranker].mean, part[ranker].interval)} {part[ranker].groups}" for part in by_ranker
-        ]
-        lines.append([ranker, *cells])
-    return Table(heads, lines)
+    table = whole.subsets_table(parts)
+    return replace(table, heads=[say(lang, "compare.subset"), *table.heads[1:]])
 
 
 def queries(best: Run, second: Run, measure: str, task: Task, lang: str) -> Table:
