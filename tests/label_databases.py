@@ -3,7 +3,7 @@
 import sqlite3
 from collections import Counter
 
-from annotations.database import counters as tally
+from annotations.database.counters import rebuild
 
 # What the first version made, as it made it.
 FIRST_VERSION = """
@@ -98,7 +98,7 @@ def assert_counted(store):
     assert found == {candidate.id: votes[candidate.id] for candidate in store.candidates()}
     kept = counters(store)
     with store.database.write():
-        tally.rebuild(store.database.db)
+        rebuild(store.database.db)
     assert counters(store) == kept
 
 

@@ -4,9 +4,9 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from annotations.backup.destinations import Place, place_from_environment
+from annotations.backup.destinations import Destination, destination_from_environment
 from vcs_demo.errors import UserError
-from vcs_demo.paths import data_dir, database_path
+from vcs_demo.paths import database_path
 
 
 def add_commands(command: Callable[..., argparse.ArgumentParser]) -> None:
@@ -38,15 +38,16 @@ def _backup(options: argparse.Namespace) -> None:
     from annotations.backup.snapshot import default_path, snapshot
     from annotations.store.label_store import LabelStore
 
-    place = _place() if options.push else None
+    destination = _destination() if options.push else None
     with LabelStore(_database(options), read_only=True) as store:
-        path = snapshot(store, options.path or default_path(data_dir() / "backups"))
-        print(f"Snapshot written to {path}.")  # noqa: T201
-        if place:
-            from annotations.backup.push import Pusher
+        path = snapshot(store, options.path or default_path(_database(options)))
+    print(f"Snapshot written to {path}.")  # noqa: T201
+    if destination:
+        from annotations.backup.push import push_now
 
-            lines = Pusher(store, place).push(path)
-            print(f"{lines} new lines of the event log and the snapshot pushed to {place.name}.")  # noqa: T201
+        with LabelStore(_database(options)) as store:
+            lines = push_now(store, destination)
+        print(f"{lines} new lines of the event log and a snapshot pushed to {destination.name}.")  # noqa: T201
 
 
 def _restore(options: argparse.Namespace) -> None:
@@ -57,10 +58,10 @@ def _restore(options: argparse.Namespace) -> None:
 
         if options.snapshot or options.no_replay:
             raise UserError("--from-remote brings its own snapshot and log; leave the others out.")
-        place = _place()
-        report = restore_from(place, _database(options))
+        destination = _destination()
+        report = restore_from(destination, _database(options))
         if report is None:
-            raise UserError(f"There are no labels in {place.name}; push some by `backup --push` first.")
+            raise UserError(f"There are no labels in {destination.name}; push some by `backup --push` first.")
     else:
         report = restore(_database(options), options.snapshot, replay=not options.no_replay)
     said = [
@@ -74,11 +75,11 @@ def _restore(options: argparse.Namespace) -> None:
     print("\n".join(said))  # noqa: T201
 
 
-def _place() -> Place:
-    place = place_from_environment()
-    if place is None:
-        raise UserError("Nowhere is set to push to; set VCS_BACKUP_REPO or VCS_BACKUP_DIR.")
-    return place
+def _destination() -> Destination:
+    destination = destination_from_environment()
+    if destination is None:
+        raise UserError("No backup destination is set; set VCS_BACKUP_REPO or VCS_BACKUP_DIR.")
+    return destination
 
 
 def _database(options: argparse.Namespace) -> Path:

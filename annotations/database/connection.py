@@ -8,13 +8,21 @@ from pathlib import Path
 from threading import RLock
 from typing import Any
 
+from annotations.database.errors import DatabaseUnavailable, NotALabelDatabase
 from annotations.database.eventlog import EventLog, log_path
-from annotations.database.schema import MEMORY, DatabaseUnavailable, connect
 from vcs_demo.errors import quoted
 
+MEMORY = ":memory:"
+BUSY_SECONDS = 30
+APPLICATION_ID = 0x56435341  # "VCSA", in the file's header: tells our databases from other programs'
+SCHEMA_VERSION = 3  # the number of the last migration in schema.py
 LOGGED = {  # kind in the log → table
-    "setting": "settings", "gold": "gold", "calibration": "calibration", "decision": "decisions"
-}  # fmt: skip
+    "candidate": "candidates",
+    "setting": "settings",
+    "gold": "gold",
+    "calibration": "calibration",
+    "decision": "decisions",
+}
 
 
 class LabelDatabase:
@@ -24,11 +32,10 @@ class LabelDatabase:
         self.path = MEMORY if str(path) == MEMORY else Path(path)
         self.lock = RLock()
         self.db = connect(path, read_only=read_only)
-        self._log: EventLog | None = None
+        self.log: EventLog | None = None
         if log and not read_only and isinstance(self.path, Path):
             try:
-                self._log = EventLog(log_path(self.path))
-                self._fill_empty_log()
+                self.log = EventLog(log_path(self.path))
             except BaseException:
                 self.close()
                 raise
@@ -37,8 +44,8 @@ class LabelDatabase:
         """Close the connection and let go of the log."""
         with self.lock:
             self.db.close()
-            if self._log:
-                self._log.close()
+            if self.log:
+                self.log.close()
 
     @contextmanager
     def write(self) -> Iterator[None]:
@@ -50,14 +57,14 @@ class LabelDatabase:
         with self.lock:
             try:
                 self.db.execute("BEGIN IMMEDIATE")
-                logged = self._log.size() if self._log else 0
+                logged = self.log.size() if self.log else 0
                 try:
                     yield
                     self.db.commit()
                 except BaseException:
                     try:
-                        if self._log:
-                            self._log.cut(logged)  # before the lock goes: nobody else has written to it yet
+                        if self.log:
+                            self.log.cut(logged)  # before the rollback: nobody else has written to it yet
                     finally:
                         self.db.rollback()
                     raise
@@ -68,7 +75,9 @@ class LabelDatabase:
         """Return a query's rows; raises DatabaseUnavailable."""
         with self.lock:
             try:
-                return list(self.db.query(sql, params))
+                cursor = self.db.execute(sql, params or ())
+                names = [column[0] for column in cursor.description]
+                return [dict(zip(names, row, strict=True)) for row in cursor]
             except sqlite3.Error as error:
                 raise DatabaseUnavailable(f"{quoted(self.path)} cannot be read: {error}.") from error
 
@@ -86,35 +95,93 @@ class LabelDatabase:
 
     def insert_event(self, event: dict[str, Any]) -> int:
         """Insert an event, `undoes` a token, and return its id; an answer ends its annotator's leases of it."""
-        if event["kind"] == "undo":
-            row = self.rows("SELECT id FROM events WHERE token = ?", [event["undoes"]])
-            event = event | {"undoes": row[0]["id"] if row else None}
+        if event.get("kind") == "undo":
+            rows = self.rows("SELECT id FROM events WHERE token = ?", [str(event.get("undoes"))])
+            event = event | {"undoes": rows[0]["id"] if rows else None}
         else:
             sql = "DELETE FROM leases WHERE candidate_id = ? AND annotator = ?"
-            self.db.execute(sql, [event["candidate_id"], event["annotator"]])
+            self.db.execute(sql, [event.get("candidate_id"), event.get("annotator")])
         return self.insert("INSERT INTO events", event).lastrowid
 
     def add_event(self, event: dict[str, Any]) -> int:
-        """Insert an event and log it; inside `write`."""
+        """Insert an event as `insert_event` and log it; inside `write`."""
         id = self.insert_event(event)
         self.to_log([event])
         return id
 
     def to_log(self, records: list[dict[str, Any]]) -> None:
         """Append to the event log; inside `write`, before its commit, so that the log never lacks a row."""
-        if self._log:
-            self._log.append(records)
+        if self.log:
+            self.log.append(records)
 
-    def _fill_empty_log(self) -> None:
-        """Write what the database holds into a log that is empty: of a snapshot copied here alone, say."""
-        if not self._log or self._log.size():
-            return
-        with self.write():
-            candidates = self.rows("SELECT * FROM candidates ORDER BY rowid")
-            events = self.rows("SELECT * FROM events ORDER BY id")
-            token = {event["id"]: event["token"] for event in events}
-            records = [{"kind": "candidate"} | row for row in candidates]
-            records += [event | {"undoes": token.get(event["undoes"])} for event in events]
-            for kind, table in LOGGED.items():
-                records += [{"kind": kind} | row for row in self.rows(f"SELECT * FROM {table} ORDER BY id")]
-            self.to_log(records)
+
+def connect(path: Path | str, *, read_only: bool = False, older: bool = False) -> sqlite3.Connection:
+    """Open a label database, made and migrated if need be; for use by several threads behind one lock.
+
+    Read-only it is not migrated, so one of an older version is refused unless `older` says to open it all the same.
+
+    Raises:
+        NotALabelDatabase: see the class.
+        DatabaseUnavailable: it cannot be opened, or another process holds it for too long.
+    """
+    target = str(path)
+    if target != MEMORY and read_only:
+        if not Path(path).is_file():
+            raise NotALabelDatabase(f"There is no database at {quoted(path)}; run `mine` or `import` first.")
+        target = f"{Path(path).resolve().as_uri()}?mode=ro"
+    elif target != MEMORY:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+    db = None
+    try:
+        db = sqlite3.connect(
+            target, BUSY_SECONDS, isolation_level=None, check_same_thread=False, uri=read_only
+        )
+        # Read before any pragma that writes: another program's file must not be touched.
+        version = check_ours(db, path, empty=not read_only)
+        if read_only and not older and version < SCHEMA_VERSION:
+            raise NotALabelDatabase(
+                f"{quoted(path)} was written by an older version (schema {version}); open it once in the app."
+            )
+        db.execute("PRAGMA foreign_keys = ON")
+        if not read_only:
+            db.execute("PRAGMA journal_mode = DELETE")
+            db.execute("PRAGMA synchronous = FULL")
+            if version < SCHEMA_VERSION:
+                from annotations.database.schema import migrate  # sqlite_utils takes a second to import
+
+                migrate(db, APPLICATION_ID)
+        return db
+    except BaseException as error:
+        if db:
+            db.close()
+        if isinstance(error, sqlite3.OperationalError):
+            raise DatabaseUnavailable(f"The database {quoted(path)} cannot be opened: {error}.") from error
+        if isinstance(error, sqlite3.DatabaseError):
+            raise NotALabelDatabase(f"{quoted(path)} is not a label database ({error}).") from error
+        raise
+
+
+def check_ours(db: sqlite3.Connection, path: Path | str, *, empty: bool) -> int:
+    """Check that a database is one of labels, or, where that is allowed, empty; return its schema's version.
+
+    Raises:
+        NotALabelDatabase: it is another program's, or a newer version's.
+        sqlite3.DatabaseError: it is damaged, or no database.
+    """
+    db.execute("BEGIN")  # one view of the file: another process may be making it at this moment
+    try:
+        unused = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
+        version = db.execute("PRAGMA user_version").fetchone()[0]
+        ours = db.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID
+    finally:
+        db.rollback()
+    if not ours and not (empty and unused):
+        raise NotALabelDatabase(
+            f"{quoted(path)} is a database, but not one of labels; give the path of a labels.db."
+        )
+    if ours and version > SCHEMA_VERSION:
+        raise NotALabelDatabase(
+            f"{quoted(path)} was written by a newer version of this program (schema {version}, "
+            f"this one knows {SCHEMA_VERSION}); update the program."
+        )
+    return version

@@ -1,8 +1,10 @@
-"""The counters behind the views: what stands per annotator and candidate, and how much, kept by triggers.
+"""Counter tables, maintained by SQLite triggers, so that the next candidate and progress need not scan the events.
 
 They follow from candidates, events, gold and calibration alone, in the same transaction as those, whoever writes;
-`rebuild` makes them anew. With them the next candidate is found without looking through all events.
+`rebuild` makes them anew. An annotator's answer to a candidate *stands* if it is the latest that was not undone.
 """
+
+import sqlite3
 
 from sqlite_utils import Database
 
@@ -102,8 +104,9 @@ _NAMES = ("query_counts", "candidate_counts", "annotator_counts", "standing")
 _ON_SOURCES = ("candidates_counted", "gold_counted", "calibration_counted", "events_counted")
 
 
-def rebuild(db: Database) -> None:
-    """Make the counters and their triggers anew, out of what they follow from; inside a transaction."""
+def rebuild(connection: sqlite3.Connection) -> None:
+    """Drop the counter tables and their triggers and make them anew; inside a transaction."""
+    db = Database(connection)  # whose executescript, unlike sqlite3's, does not commit
     for trigger in _ON_SOURCES:  # the others go with their tables
         db.execute(f"DROP TRIGGER IF EXISTS {trigger}")
     for table in reversed(_NAMES):  # those that refer to others first

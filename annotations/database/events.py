@@ -9,16 +9,6 @@ from vcs_demo.errors import UserError, quoted
 from vcs_demo.text import nfc
 
 CONFIDENCES = (1, 2, 3)
-DEFAULTS = {  # of the fields that a log of the first version lacks
-    "confidence": None,
-    "flagged": 0,
-    "guideline": "",
-    "client_at": "",
-    "lease": "",
-}
-EVENT_FIELDS = (
-    "token", "at", "kind", "candidate_id", "annotator", "label", "note", "seconds", "interface", *DEFAULTS
-)  # fmt: skip
 SAME = (  # what makes two events the same action
     "kind", "candidate_id", "annotator", "label", "note", "confidence", "flagged", "lease"
 )  # fmt: skip

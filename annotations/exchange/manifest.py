@@ -231,7 +231,7 @@ def _alpha_of_votes(labelled: list[LabelledCandidate]) -> Estimate:
 @contextmanager
 def _one_moment(store: LabelStore) -> Iterator[None]:
     """Hold one view of the database, whatever other processes write meanwhile; may be nested."""
-    connection = store.database.db.conn
+    connection = store.database.db
     with store.database.lock:
         outer = connection.in_transaction
         if not outer:

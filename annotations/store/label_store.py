@@ -1,6 +1,7 @@
 """The label store: candidates and what people said of them, in SQLite, nothing ever updated or deleted."""
 
 import json
+import logging
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -19,8 +20,9 @@ from annotations.candidates import (
     from_record,
 )
 from annotations.database.connection import LabelDatabase
+from annotations.database.errors import DatabaseUnavailable, NotALabelDatabase
 from annotations.database.events import BadEvent, Facts, TokenReused, UnknownLabel, new_event, stamp, text
-from annotations.database.schema import DatabaseUnavailable, NotALabelDatabase
+from annotations.database.replay import catch_up
 from annotations.store.progress import StandingLabels
 from annotations.store.record import UnknownCandidate, record, take_back
 from vcs_demo.text import nfc
@@ -41,6 +43,7 @@ __all__ = [
     "UnknownCandidate",
     "UnknownLabel",
 ]
+logger = logging.getLogger(__name__)
 
 
 class LabelStore(StandingLabels):
@@ -71,6 +74,12 @@ class LabelStore(StandingLabels):
     ) -> None:
         self.database = LabelDatabase(path, read_only=read_only, log=log)
         self.path, self.clock = self.database.path, clock
+        try:
+            for sentence in catch_up(self.database):
+                logger.warning("%s", sentence)
+        except BaseException:
+            self.close()
+            raise
 
     def __enter__(self) -> "LabelStore":
         return self

@@ -81,7 +81,7 @@ def test_being_terminated_pushes_what_is_left(monkeypatch, tmp_path):
     stopped = []
     monkeypatch.setenv("VCS_BACKUP_DIR", str(tmp_path))
     monkeypatch.setattr(
-        "vcs_demo.ui.warm_up.WarmUp.stop", lambda self: stopped.append(self.pusher.state.place)
+        "vcs_demo.ui.warm_up.WarmUp.stop", lambda self: stopped.append(self.pusher.state.destination)
     )
     monkeypatch.setattr(os, "_exit", leave)
     monkeypatch.setattr(app, "listen", lambda *_: os.kill(os.getpid(), signal.SIGTERM))

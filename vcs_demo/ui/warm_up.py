@@ -2,9 +2,8 @@
 
 import logging
 import threading
-from types import SimpleNamespace
 
-from annotations.backup.push import keeper_from_environment
+from annotations.backup.push import PushState, pusher_from_environment
 from annotations.mining import mine
 from annotations.store.label_store import LabelStore
 from vcs_demo.benchmark.tasks import MAIN_TASKS
@@ -28,7 +27,7 @@ class WarmUp:
 
     def __init__(self, library: Library, store: LabelStore) -> None:
         self.library, self.store = library, store
-        self.pusher = keeper_from_environment(store)
+        self.pusher = pusher_from_environment(store)
         self.finished = threading.Event()
         self.pooled = threading.Event()
         self.pooled.set()
@@ -48,12 +47,9 @@ class WarmUp:
             self.pusher.stop()
 
     @property
-    def push_state(self) -> SimpleNamespace | None:
+    def push_state(self) -> PushState | None:
         """Return how the pushes are; None where no backup destination is set."""
-        if not self.pusher:
-            return None
-        state = self.pusher.state
-        return SimpleNamespace(destination=state.place, last_success=state.last_push, error=state.error)
+        return self.pusher.state if self.pusher else None
 
     def _run(self) -> None:
         try:

@@ -298,9 +298,7 @@ def test_a_setting_of_another_version_is_passed_over(timed):
 def test_a_key_press_is_one_transaction(timed, make):
     timed.add_candidates([make(1), make(2), make(3)])
     begun = []
-    timed.database.db.conn.set_trace_callback(
-        lambda sql: begun.append(sql) if sql.startswith("BEGIN") else None
-    )
+    timed.database.db.set_trace_callback(lambda sql: begun.append(sql) if sql.startswith("BEGIN") else None)
     first = timed.claim("lan")
     begun.clear()
     id, second = timed.label_and_claim(first.candidate.id, "lan", "hard", lease=first.token, note="vì sao")

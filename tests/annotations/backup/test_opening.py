@@ -1,6 +1,5 @@
 """Nothing acknowledged is lost: damage, missing files, and a process killed at any moment."""
 
-import json
 import os
 import random
 import shutil
@@ -13,12 +12,17 @@ from contextlib import closing
 
 import pytest
 
-from annotations.backup.opening import make_sound, open_store
+from annotations.backup.opening import open_store, repair
 from annotations.backup.snapshot import BackupError, check, default_path, snapshot
 from annotations.database.eventlog import log_path
 from annotations.quality.adjudication import decide
 from annotations.quality.gold import GoldAnswer, add_gold
-from annotations.store.label_store import DatabaseUnavailable, LabelStore, NotALabelDatabase
+from annotations.store.label_store import (
+    DatabaseUnavailable,
+    LabelStore,
+    NotALabelDatabase,
+    TokenReused,
+)
 
 
 @pytest.fixture
@@ -30,7 +34,7 @@ def path(tmp_path, tmp_path_factory, make):
             store.add_candidates([make(n) for n in range(60)])
             for n in range(50):
                 if n == 25:
-                    snapshot(store, default_path(made / "backups"))
+                    snapshot(store, default_path(made / "labels.db"))
                 store.label(make(n).id, "lan", "hard", token=f"t{n}", note="ghi chú")
             store.undo("lan", token="undone")
     shutil.copytree(made, tmp_path, dirs_exist_ok=True)
@@ -85,25 +89,26 @@ def test_a_database_that_was_harmed_comes_back_whole(path, harm, snapshots):
         copy.unlink()
     harm(path)
     harmed = path.read_bytes() if path.exists() else b""
-    report = make_sound(path)
-    assert report.action == "restored"
-    assert ("snapshot" in report.facts[0]) == (snapshots != "none")
-    assert ("passed over" in report.facts[0]) == (snapshots == "damaged")
+    said = repair(path)
+    assert ("snapshot" in said[0]) == (snapshots != "none")
+    assert ("passed over" in said[0]) == (snapshots == "damaged")
+    open_store(path).close()
     assert state(path) == before
     check(path)
     assert harmed in [p.read_bytes() for p in path.parent.glob("labels.replaced-*.db")] or not harmed
-    assert make_sound(path).facts == ()
+    assert repair(path) == []
 
 
-def test_a_sound_database_is_opened_as_it_is(path):
+def test_a_sound_database_is_opened_as_it_is(path, caplog):
     before = path.read_bytes(), log_of(path).read_bytes()
-    assert make_sound(path).action == "sound" and make_sound(path).facts == ()
+    assert repair(path) == []
     open_store(path).close()
+    assert caplog.text == ""
     assert (path.read_bytes(), log_of(path).read_bytes()) == before
 
 
 def test_where_nothing_is_a_new_one_is_made(tmp_path):
-    assert make_sound(tmp_path / "labels.db").action == "new"
+    assert repair(tmp_path / "labels.db") == []
     with open_store(tmp_path / "labels.db") as store:
         assert store.progress()["candidates"] == 0
     with open_store(":memory:") as store:
@@ -118,77 +123,102 @@ def test_broken_with_nothing_to_restore_from_is_one_sentence_and_stays(path, har
     before = path.read_bytes()
     with pytest.raises(BackupError, match=r"labels\.db' is damaged \(.*neither a log nor a sound snapshot"):
         open_store(path)
-    assert path.read_bytes() == before and [p.name for p in path.parent.iterdir()] == ["labels.db"]
+    assert path.read_bytes() == before
+    assert {p.name for p in path.parent.iterdir()} == {"labels.db", "labels.lock"}
 
 
-def test_a_log_that_is_gone_is_written_anew(path):
+def from_the_log_alone(path):
+    """Return the state of a database that was made out of the log."""
+    path.unlink()
+    shutil.rmtree(path.parent / "backups", ignore_errors=True)
+    open_store(path).close()
+    return state(path)
+
+
+def test_a_log_that_is_gone_is_written_anew(path, caplog):
     before = state(path)
     log_of(path).unlink()
     open_store(path).close()
-    assert len(lines(path)) == 60 + 51
-    path.unlink()
-    assert make_sound(path).action == "restored" and state(path) == before
+    assert len(lines(path)) == 60 + 51 and "111 rows" in caplog.text
+    assert from_the_log_alone(path) == before
 
 
-def test_a_last_line_that_was_cut_off_is_no_loss(path, make):
+def test_a_last_line_that_was_cut_off_is_no_loss(path, make, caplog):
     before = state(path)
     with log_of(path).open("ab") as file:
-        file.write(b'{"token": "never acknowled')
-    assert make_sound(path).facts == ()
+        file.write(b'{"token": "t51", "kind": "label", "never acknowled')
     with open_store(path) as store:
-        store.label(make(50).id, "lan", "hard", token="after")
-    assert make_sound(path).facts == ()
-    path.unlink()
-    make_sound(path)
-    assert state(path)[1][:-1] == before[1] and state(path)[1][-1]["token"] == "after"
+        store.label(make(50).id, "lan", "hard", token="t51")
+    open_store(path).close()
+    assert caplog.text == ""
+    _, events, _ = from_the_log_alone(path)
+    assert events[:-1] == before[1] and events[-1]["token"] == "t51"
 
 
-@pytest.mark.parametrize("kept", [61, 80, 110])
-def test_a_database_ahead_of_its_log_makes_the_log_whole(path, kept):
+@pytest.mark.parametrize("lost", [(61, 111), (80, 111), (110, 111), (70, 71), (109, 110), (0, 61)])
+def test_a_log_that_lacks_lines_gets_them_in_order(path, caplog, lost):
     before = state(path)
-    log_of(path).write_bytes(b"".join(lines(path)[:kept]))
-    report = make_sound(path)
-    assert report.action == "mended" and f"{111 - kept} rows" in report.facts[0]
+    log_of(path).write_bytes(b"".join(lines(path)[: lost[0]] + lines(path)[lost[1] :]))
     open_store(path).close()
-    assert state(path) == before and make_sound(path).facts == ()
-    assert len(list(path.parent.glob("labels.replaced-*.events.jsonl"))) == 1
-    path.unlink()
-    make_sound(path)
+    assert f"{lost[1] - lost[0]} rows" in caplog.text
     assert state(path) == before
-
-
-def test_a_log_that_lacks_a_line_in_the_middle_is_made_whole_in_order(path):
-    before = state(path)
-    log_of(path).write_bytes(b"".join(lines(path)[:70] + lines(path)[71:]))
+    caplog.clear()
     open_store(path).close()
-    path.unlink()
-    open_store(path).close()
-    assert state(path) == before
+    assert caplog.text == ""
+    assert from_the_log_alone(path) == before
 
 
-def test_a_log_ahead_of_its_database_is_followed(path):
+def test_a_log_ahead_of_its_database_is_followed(path, caplog):
     before = state(path)
     (copy,) = (path.parent / "backups").iterdir()
     shutil.copyfile(copy, path)
-    report = make_sound(path)
-    assert report.action == "mended" and "26 lines" in report.facts[0]
+    open_store(path).close()
+    assert "26 lines" in caplog.text
     assert state(path) == before and not list(path.parent.glob("*replaced*"))
 
 
 def test_a_new_database_beside_an_old_log_takes_up_what_was_there(path):
     before = state(path)
     path.unlink()
-    LabelStore(path).close()  # by an older command, say
-    assert make_sound(path).action == "mended"
+    LabelStore(path).close()  # by any command
     assert state(path) == before
 
 
-def test_an_event_that_was_never_acknowledged_stays_out(path):
-    before = state(path)
-    written = lines(path)
-    orphan = json.dumps(json.loads(written[-2]) | {"token": "orphan"}).encode() + b"\n"
-    log_of(path).write_bytes(b"".join(written[:-1] + [orphan, written[-1]]))
-    assert make_sound(path).facts == () and state(path) == before
+def test_a_label_logged_by_a_process_that_was_killed_before_its_commit_counts_once(path, make):
+    with LabelStore(path) as store:
+        store.change_settings(by="admin", overlap=1, gold_share=0)
+        lease = store.claim("lan")
+    database = path.read_bytes()
+    with LabelStore(path) as store:
+        store.label(lease.candidate.id, "lan", "hard", lease=lease.token)
+    path.write_bytes(database)  # as if the commit had not been
+    with open_store(path) as store:
+        assert [e["token"] for e in store.events()][-1] == lease.token
+        assert store.claim("lan").candidate != lease.candidate  # its lease has ended
+        assert store.claim("mai") is None or store.claim("mai").candidate != lease.candidate
+        with pytest.raises(TokenReused):
+            store.label(lease.candidate.id, "lan", "trivial", lease=lease.token)
+        count = len(store.events())
+        id, following = store.label_and_claim(lease.candidate.id, "lan", "hard", lease=lease.token)
+        assert id == count and following.candidate != lease.candidate
+
+
+def test_a_write_that_fails_takes_its_lines_back(path, make, monkeypatch):
+    before = state(path), log_of(path).read_bytes()
+    with LabelStore(path) as store:
+        connection = store.database.db
+
+        class Full:
+            def __getattr__(self, name):
+                return getattr(connection, name)
+
+            def commit(self):
+                raise sqlite3.OperationalError("database or disk is full")
+
+        monkeypatch.setattr(store.database, "db", Full())
+        with pytest.raises(DatabaseUnavailable, match="disk is full"):
+            store.label(make(55).id, "lan", "hard", token="refused")
+    assert (state(path), log_of(path).read_bytes()) == before
 
 
 def test_snapshots_of_another_database_are_passed_over(path, make):
@@ -198,9 +228,9 @@ def test_snapshots_of_another_database_are_passed_over(path, make):
     with LabelStore(path.parent / "other.db") as other:
         other.add_candidates([make(1)])
         other.label(make(1).id, "mai", "trivial", token="elsewhere")
-        snapshot(other, default_path(path.parent / "backups"))
+        snapshot(other, default_path(path))
     path.unlink()
-    assert "of another database" in make_sound(path).facts[0]
+    assert "of another database" in repair(path)[0]
     assert state(path) == before
 
 
@@ -223,7 +253,7 @@ def test_a_damaged_database_in_use_is_left_alone(path):
         headless(path)
         with pytest.raises(DatabaseUnavailable, match="in use"):
             open_store(path)
-    assert make_sound(path).action == "restored"
+    assert "damaged" in repair(path)[0]
 
 
 LABELLING = """
@@ -263,7 +293,7 @@ def test_what_was_acknowledged_survives_being_killed_at_any_moment(path):
         wanted = set(acknowledged)
         assert [token for token in here if token in wanted] == acknowledged
         check(path)
-    assert make_sound(path).facts == ()
+    assert repair(path) == []
 
 
 def test_settings_gold_and_decisions_count_as_rows_like_any_other(tmp_path, make):
@@ -275,11 +305,9 @@ def test_settings_gold_and_decisions_count_as_rows_like_any_other(tmp_path, make
         add_gold(store, [GoldAnswer(second, "hard")])
         store.label(first, "an", "hard", token="1")
         decide(store, first, "chi", "trivial", "edge_case", token="d1")
-    assert make_sound(path).action == "sound"
     lines = log_path(path).read_text("utf-8").splitlines(keepends=True)
     log_path(path).write_text("".join(line for line in lines if '"decision"' not in line), "utf-8")
-    assert make_sound(path).action == "mended"  # the log had lost a decision
-    open_store(path).close()  # which writes the log anew
+    open_store(path).close()  # the log had lost a decision
     path.unlink()
     with open_store(path) as store:
         assert [item.label for item in store.labelled()] == ["trivial"] and store.settings().overlap == 2

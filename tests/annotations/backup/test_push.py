@@ -1,19 +1,20 @@
-"""Log and snapshots pushed to a folder and had back: no gap, no repeat, nothing rewritten."""
+"""Log and snapshots pushed to a folder or a repository and fetched from there: nothing lost, nothing overwritten."""
 
 import os
+import threading
 import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from loopback import hub
 
 from annotations.__main__ import main
-from annotations.backup import push as remote
-from annotations.backup.destinations import FolderPlace, HubPlace, RemoteError, place_from_environment
-from annotations.backup.histories import LogReader, histories
-from annotations.backup.opening import make_sound, open_store
-from annotations.backup.push import Keeper, Pusher, restore_from
-from annotations.backup.snapshot import restore
+from annotations.backup.destinations import FolderDestination, HubDestination, destination_from_environment
+from annotations.backup.opening import open_store
+from annotations.backup.push import Outbox, Pusher, push_now, pusher_from_environment, restore_from
+from annotations.backup.snapshot import restore, snapshot
 from annotations.store.label_store import LabelStore
+from vcs_demo.errors import UserError
 
 
 @pytest.fixture
@@ -25,9 +26,9 @@ def store(tmp_path, make):
 
 
 @pytest.fixture
-def place(tmp_path):
+def folder(tmp_path):
     (tmp_path / "bucket").mkdir()
-    return FolderPlace(tmp_path / "bucket")
+    return FolderDestination(tmp_path / "bucket")
 
 
 @pytest.fixture
@@ -35,8 +36,16 @@ def elsewhere(tmp_path):
     return tmp_path / "b" / "labels.db"
 
 
-def pushed(place):
-    return b"".join((place.folder / path).read_bytes() for *_, path in histories(place.files())[-1].parts)
+def parts(destination):
+    return sorted(path for path in destination.files() if path.startswith("events/"))
+
+
+def snapshots(destination):
+    return sorted(path for path in destination.files() if path.startswith("snapshots/"))
+
+
+def pushed(folder):
+    return b"".join((folder.folder / path).read_bytes() for path in parts(folder))
 
 
 def log_of(path):
@@ -48,216 +57,262 @@ def state(path):
         return store.candidates(), store.events(), store.counts()
 
 
-def test_an_empty_disk_gets_the_same_labels_in_order(store, place, elsewhere, make, monkeypatch):
-    assert Pusher(store, place).push() == 13
+def tokens(path):
+    return {event["token"] for event in state(path)[1]}
+
+
+def test_an_empty_disk_gets_the_same_labels_in_order(store, folder, elsewhere, make, monkeypatch, caplog):
+    assert push_now(store, folder) == 13
     store.label(make(1).id, "mai", "trivial", token="t1")
     store.undo("lan", token="t2")
-    assert Pusher(store, place).push() == 2  # as after a restart
-    monkeypatch.setenv("VCS_BACKUP_DIR", str(place.folder))
-    report = make_sound(elsewhere)
-    assert report.action == "fetched" and "3 events" in report.facts[0]
-    assert state(elsewhere) == state(store.path) and log_of(elsewhere) == log_of(store.path)
-    assert sorted(p.name for p in elsewhere.parent.iterdir()) == ["labels.db", "labels.events.jsonl"]
-    with open_store(elsewhere) as there:  # and goes on in the same history
+    assert push_now(store, folder) == 2  # as after a restart
+    assert len(parts(folder)) == 2 and pushed(folder) == log_of(store.path)
+    monkeypatch.setenv("VCS_BACKUP_DIR", str(folder.folder))
+    with open_store(elsewhere) as there:
+        assert "restored from" in caplog.text and "3 events" in caplog.text
+        assert state(elsewhere) == state(store.path) and log_of(elsewhere) == log_of(store.path)
         there.label(make(2).id, "lan", "hard", token="t3")
-        assert Pusher(there, place).push() == 1
-    assert len(histories(place.files())) == 1 and pushed(place) == log_of(elsewhere)
+        assert push_now(there, folder) == 1  # it goes on in the same group
+    assert pushed(folder) == log_of(elsewhere)
 
 
-def test_nothing_that_was_pushed_is_ever_rewritten(store, place, make, monkeypatch):
-    monkeypatch.setattr(remote, "PART_BYTES", 2_000)
-    pusher, seen = Pusher(store, place), {}
-    for number in range(1, 9):
-        store.label(make(number).id, "lan", "hard", token=f"n{number}")
-        pusher.push()
-        now = {path: (place.folder / path).stat().st_mtime_ns for path in place.files()}
-        assert seen.items() <= now.items()
-        seen = now
-    assert len(histories(place.files())[0].parts) > 8 and pushed(place) == log_of(store.path)
-    monkeypatch.setattr(place, "files", lambda: pytest.fail("asked, though nothing is new"))
-    assert pusher.push() == 0
-
-
-def test_a_push_that_fails_half_way_goes_on(store, place, monkeypatch):
-    monkeypatch.setattr(remote, "PART_BYTES", 500)
-    pusher, add, count = Pusher(store, place), place.add, iter(range(1000))
-
-    def failing(files, delete=()):
-        number = next(count)
-        if number % 3 != 1:
-            add(files, delete)  # the third of three is there, but its answer was lost
-        if number % 3:
-            raise RemoteError("unreachable", "no")
-
-    monkeypatch.setattr(place, "add", failing)
-    for _ in range(30):
-        try:
-            pusher.push()
-            break
-        except RemoteError:
-            continue
-    monkeypatch.undo()
-    pusher.push()
-    assert pushed(place) == log_of(store.path)
-    lines = [(first, last) for first, last, *_ in histories(place.files())[0].parts]
-    assert all(after[0] == before[1] + 1 for before, after in zip(lines, lines[1:], strict=False))
-
-
-def test_a_line_still_being_written_waits(store, place):
-    with store.path.with_suffix(".events.jsonl").open("ab") as file:
-        file.write(b'{"token": "half')
-    pusher = Pusher(store, place)
-    assert pusher.push() == 13 and pushed(place).endswith(b"}\n")
-    assert LogReader(pusher.reader.path).read(10).endswith(b"}\n")  # at least a line, however long
-
-
-def test_a_push_does_not_run_after_those_who_label_meanwhile(store, place, make, monkeypatch):
-    add, numbers = place.add, iter(range(100))
-
-    def labelled_meanwhile(files, delete=()):
-        add(files, delete)
-        store.label(make(1).id, "lan", "hard", token=f"n{next(numbers)}")
-
-    monkeypatch.setattr(place, "add", labelled_meanwhile)
-    assert Pusher(store, place).push() == 13
-    assert next(numbers) == 2  # a part and a snapshot
-
-
-def test_snapshots_once_a_day_or_by_many_events_and_seven_stay(store, place, make, monkeypatch):
-    pusher = Pusher(store, place)
-    pusher.push()
-    (first,) = histories(place.files())[0].snapshots
-    store.label(make(1).id, "lan", "hard", token="next")
-    pusher.push()
-    assert len(histories(place.files())[0].snapshots) == 1  # one today is enough
-    old = (datetime.now(UTC) - timedelta(days=2)).strftime("%Y%m%dT%H%M%SZ")
-    path = place.folder / first[2]
-    path.rename(path.with_name(f"{old}-000000013.db"))
-    for number in range(2, 11):
-        store.label(make(number).id, "lan", "hard", token=f"n{number}")
-        pusher.push()
-        if number == 2:
-            assert len(histories(place.files())[0].snapshots) == 2
-            monkeypatch.setattr(remote, "SNAPSHOT_LINES", 1)
-    kept = histories(place.files())[0].snapshots
-    assert (
-        len(kept) == 7 and kept[-1][1] == 23 and not any(path.endswith("000000013.db") for *_, path in kept)
-    )
-
-
-def test_a_snapshot_that_is_ahead_or_damaged_loses_nothing(store, place, elsewhere, make):
-    pusher = Pusher(store, place)
-    pusher.push()
-    store.label(make(1).id, "lan", "hard", token="late")
-    path = place.folder / histories(place.files())[0].snapshots[0][2]
-    path.unlink()
-    pusher.place.add(
-        {path.relative_to(place.folder).as_posix(): remote.snapshot(store, path.with_suffix(".x"))}
-    )
-    assert restore_from(place, elsewhere).events == 2
-    open_store(elsewhere).close()
-    assert state(elsewhere) == state(store.path)
-    path.write_bytes(path.read_bytes()[:5000])
-    again = elsewhere.parent.parent / "c" / "labels.db"
-    assert restore_from(place, again).events == 1  # what the log has
-
-
-@pytest.mark.parametrize("harm", ["changed", "gone", "short"])
-def test_a_part_that_is_not_what_was_pushed_is_refused(store, place, elsewhere, make, monkeypatch, harm):
-    monkeypatch.setattr(remote, "PART_BYTES", 1_500)
-    Pusher(store, place).push()
-    part = place.folder / histories(place.files())[0].parts[1][3]
-    content = part.read_bytes()
-    part.write_bytes(content[:-40] if harm == "short" else content.replace(b"vimed", b"VIMED"))
-    if harm == "gone":
-        part.unlink()
-    monkeypatch.setenv("VCS_BACKUP_DIR", str(place.folder))
-    with pytest.raises(RemoteError, match="is not what was pushed"):
-        open_store(elsewhere)
-    assert not list(elsewhere.parent.iterdir())  # nothing begun that would hide what is there
-
-
-def test_a_log_that_began_anew_is_put_beside_and_the_newest_comes_back(store, place, elsewhere, make, caplog):
-    Pusher(store, place).push()
-    copy = remote.snapshot(store, store.path.with_name("copy.db"))
-    store.label(make(1).id, "lan", "hard", token="to be forgotten")
-    Pusher(store, place).push()
-    store.close()
-    restore(store.path, copy, replay=False)
-    before = dict.fromkeys(place.files())
-    with open_store(store.path) as back:
-        back.label(make(2).id, "lan", "hard", token="after")
-        Pusher(back, place).push()
-        assert Pusher(back, place).push() == 0
-    assert "another than the one here" in caplog.text
-    assert len(histories(place.files())) == 2 and before.keys() <= set(place.files())
-    restore_from(place, elsewhere)
-    assert [event["token"] for event in state(elsewhere)[1]] == ["t0", "after"]
-
-
-def test_two_apps_on_one_place_lose_nothing_and_settle(store, place, elsewhere, make):
-    first = Pusher(store, place)
-    first.push()
-    restore_from(place, elsewhere)
+def test_two_directories_restored_from_one_place_never_overwrite_each_other(
+    store, folder, elsewhere, make, tmp_path
+):
+    first = Pusher(store, folder, every=60)
+    push_now(store, folder)
+    restore_from(folder, elsewhere)
     with open_store(elsewhere) as other:
-        second = Pusher(other, place)
-        for number in range(1, 5):
+        for number in range(1, 4):
             store.label(make(number).id, "lan", "hard", token=f"a{number}")
             other.label(make(number).id, "mai", "hard", token=f"b{number}")
-            second.push()
-            first.push()
-        assert len(histories(place.files())) == 2
-        ends = {history.end for history in histories(place.files())}
-        assert ends == {(p.reader.lines, p.reader.digest) for p in (first, second)}
+            push_now(other, folder)
+            push_now(store, folder)
+    assert first.state.error == ""
+    restore_from(folder, tmp_path / "c" / "labels.db")
+    assert tokens(tmp_path / "c" / "labels.db") == tokens(store.path) | tokens(elsewhere)
 
 
-def test_a_place_out_of_reach_stops_the_start_but_not_a_label(store, elsewhere, monkeypatch, make):
-    missing = FolderPlace(elsewhere.parent / "not mounted")
-    monkeypatch.setenv("VCS_BACKUP_DIR", missing.name)
-    with pytest.raises(RemoteError, match="no folder; mount or make it"):
+def test_a_directory_with_labels_of_its_own_is_put_beside(store, folder, elsewhere, make):
+    push_now(store, folder)
+    before = {path: (folder.folder / path).read_bytes() for path in folder.files()}
+    with open_store(elsewhere) as other:
+        other.add_candidates([make(1)])
+        other.label(make(1).id, "mai", "hard", token="other")
+        push_now(other, folder)
+    assert len(parts(folder)) == 2
+    assert all((folder.folder / path).read_bytes() == content for path, content in before.items())
+
+
+def test_a_log_that_began_anew_begins_a_new_group(store, folder, make):
+    push_now(store, folder)
+    store.close()
+    store.path.with_suffix(".events.jsonl").unlink()
+    with open_store(store.path) as again:
+        again.label(make(1).id, "lan", "hard", token="after")
+        box = Outbox(again)
+        with store.path.with_suffix(".events.jsonl").open("rb") as log:
+            first = log.readline()
+        store.path.with_suffix(".events.jsonl").write_bytes(first.replace(b"vimed", b"VIMED") * 20)
+        assert box.fill() == 20
+    assert len(list((box.folder / "events").iterdir())) == 2
+
+
+def test_a_line_still_being_written_waits(store, folder):
+    with store.path.with_suffix(".events.jsonl").open("ab") as file:
+        file.write(b'{"token": "half')
+    assert push_now(store, folder) == 13 and pushed(folder).endswith(b"}\n")
+
+
+def test_a_part_that_is_large_is_left_as_it_is(store, folder, make, monkeypatch):
+    monkeypatch.setattr("annotations.backup.push.PART_BYTES", 1)
+    box, sizes = Outbox(store), {}
+    for number in range(1, 4):
+        box.fill()
+        now = {path.name: path.stat().st_size for path in box.events.iterdir()}
+        assert len(now) == number and sizes.items() <= now.items()
+        sizes = now
+        store.label(make(number).id, "lan", "hard", token=f"n{number}")
+
+
+def test_a_snapshot_a_day_and_seven_stay(store, folder, make):
+    pusher = Pusher(store, folder, every=60)
+    pusher.start()
+    pusher.stop()
+    (first,) = snapshots(folder)
+    box = Outbox(store)
+    staged = next(box.folder.glob("snapshots/*/*.db"))
+    box.add_snapshot()
+    assert len(list(staged.parent.iterdir())) == 1  # one today is enough
+    for days in range(1, 9):
+        name = f"labels-{datetime.now(UTC) - timedelta(days=days):%Y%m%dT%H%M%SZ}.db"
+        staged.with_name(name).write_bytes(staged.read_bytes())
+    staged.rename(staged.with_name("labels-20200101T000000Z.db"))
+    store.label(make(1).id, "lan", "hard", token="next")
+    push_now(store, folder)
+    assert (
+        len(list(staged.parent.iterdir())) == 7 == len(snapshots(folder))
+        and first not in snapshots(folder)[:6]
+    )
+
+
+@pytest.mark.parametrize("harm", ["damaged", "gone"])
+def test_a_snapshot_that_is_damaged_loses_nothing(store, folder, elsewhere, make, harm):
+    push_now(store, folder)
+    path = folder.folder / snapshots(folder)[0]
+    path.write_bytes(path.read_bytes()[:5000])
+    if harm == "gone":
+        path.unlink()
+    assert restore_from(folder, elsewhere).events == 1
+    assert state(elsewhere) == state(store.path)
+
+
+def test_what_an_older_version_pushed_is_restored(store, folder, elsewhere):
+    lines = log_of(store.path).splitlines(keepends=True)
+    old = folder.folder / "events" / "20250301T080000000000Z-ab12"
+    old.mkdir(parents=True)
+    (old / "000000001-000000005-0123456789ab.jsonl").write_bytes(b"".join(lines[:5]))
+    (old / "000000006-000000013-0123456789ab.jsonl").write_bytes(b"".join(lines[5:]))
+    copies = folder.folder / "snapshots" / old.name
+    snapshot(store, copies / "20250301T080000Z-000000013.db")
+    assert restore_from(folder, elsewhere).events == 1
+    assert state(elsewhere) == state(store.path)
+    with open_store(elsewhere) as there:
+        there.undo("lan", token="u")
+        push_now(there, folder)
+    assert [path[:6] + path[-11:-5] for path in parts(folder)][:2] and len(parts(folder)) == 3
+    assert pushed(folder) == log_of(elsewhere)
+
+
+def test_what_was_left_out_stays_out_elsewhere_too(store, folder, elsewhere, make):
+    copy = snapshot(store, store.path.with_name("copy.db"))
+    store.label(make(1).id, "lan", "hard", token="to be forgotten")
+    push_now(store, folder)
+    store.close()
+    restore(store.path, copy, replay=False)
+    with open_store(store.path) as back:
+        back.label(make(2).id, "lan", "hard", token="after")
+        push_now(back, folder)
+    restore_from(folder, elsewhere)
+    assert tokens(elsewhere) == {"t0", "after"}
+
+
+def test_a_destination_out_of_reach_stops_the_start_but_not_a_label(store, elsewhere, monkeypatch):
+    missing = elsewhere.parent / "not mounted"
+    monkeypatch.setenv("VCS_BACKUP_DIR", str(missing))
+    with pytest.raises(UserError, match="no folder; mount or make it"):
         open_store(elsewhere)
     assert not elsewhere.exists()
-    with open_store(store.path):  # with labels here, nobody is asked
-        pass
-    assert not missing.folder.exists()
+    open_store(store.path).close()  # with labels here, nobody is asked
+    assert not missing.exists()
 
 
-def test_the_keeper_goes_on_after_failures_and_pushes_at_the_end(store, place, make, caplog):
-    place.folder.rename(away := place.folder.with_name("away"))
-    keeper = Keeper(store, place, every=0.01, retry=0.01)
-    keeper.start()
-    began = time.monotonic()
-    while caplog.text.count("not pushed") < 1 or len(keeper.state.error) == 0:
-        assert time.monotonic() - began < 10
-    store.label(make(1).id, "lan", "hard", token="meanwhile")
-    assert keeper.state.lag == 14 and keeper.state.last_push is None and "no folder" in keeper.state.error
-    away.rename(place.folder)
-    while keeper.state.lag or keeper.state.error:
-        assert time.monotonic() - began < 10
-    assert keeper.state.last_push and caplog.text.count("not pushed") == 1 and "again" in caplog.text
-    idle = Keeper(store, place, every=3600)
-    keeper.stop()
-    idle.start()
+def test_the_pusher_goes_on_after_failures_and_pushes_at_the_end(store, folder, make, caplog):
+    folder.folder.rename(away := folder.folder.with_name("away"))
+    pusher = Pusher(store, folder, every=0.001)
+    assert pusher.state.last_success is None
+    pusher.start()
+    until(lambda: "no folder" in pusher.state.error)
+    assert pusher.state.last_success is None
+    away.rename(folder.folder)
+    until(lambda: pusher.state.last_success and not pusher.state.error)
+    assert caplog.text.count("not pushed") == 1
     store.label(make(2).id, "lan", "hard", token="last")
-    idle.stop()
-    assert idle.state.lag == 0 and pushed(place) == log_of(store.path)
-    keeper.stop()  # a second time is harmless
+    pusher.stop()
+    assert pusher.state.error == "" and pushed(folder) == log_of(store.path)
+    pusher.stop()  # a second time is harmless
 
 
-def test_one_push_at_a_time(store, place):
-    with remote._alone(store.path), pytest.raises(RemoteError, match="is pushing at the moment"):
-        Pusher(store, place).push()
+def until(true):
+    began = time.monotonic()
+    while not true():
+        assert time.monotonic() - began < 10
+        time.sleep(0.01)
 
 
-def test_the_commands(store, place, own_data_dir, make, monkeypatch, capsys):
+def test_a_destination_that_never_answers_does_not_keep_the_app_from_ending(store, folder, monkeypatch):
+    answer = threading.Event()
+    monkeypatch.setattr(folder, "files", lambda: answer.wait(30) and [])
+    pusher = Pusher(store, folder, every=60)
+    pusher.start()
+    pusher.stop(0.05)
+    assert "no answer" in pusher.state.error
+    answer.set()
+    until(lambda: pusher.state.last_success)
+
+
+TOKEN = "hf_aTokenThatIsNeverPrinted"
+
+
+@pytest.fixture
+def served(tmp_path, monkeypatch):
+    """A hub on loopback with an empty private data set repository, and the real client pointed at it."""
+    from huggingface_hub import constants
+
+    (tmp_path / "repository").mkdir()
+    with hub() as state:
+        state.add("datasets", "team/labels", tmp_path / "repository")
+        state.private.add("team/labels")
+        state.token, state.folder = TOKEN, tmp_path / "repository"
+        monkeypatch.setattr(constants, "ENDPOINT", state.url)
+        template = state.url + "/{repo_id}/resolve/{revision}/{filename}"
+        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+        monkeypatch.setenv("HF_TOKEN", TOKEN)
+        yield state
+
+
+def test_an_empty_disk_gets_its_labels_from_a_repository(served, store, elsewhere, make, monkeypatch, caplog):
+    repository = HubDestination("team/labels")
+    assert push_now(store, repository) == 13
+    store.label(make(1).id, "lan", "hard", token="t1")
+    assert push_now(store, repository) == 1
+    assert pushed(FolderDestination(served.folder)) == log_of(store.path)
+    monkeypatch.setenv("VCS_BACKUP_REPO", "team/labels")
+    with open_store(elsewhere) as there:
+        assert state(elsewhere) == state(store.path) and log_of(elsewhere) == log_of(store.path)
+        there.label(make(2).id, "lan", "hard", token="t2")
+        pusher = pusher_from_environment(there)
+        pusher.start()
+        pusher.stop()
+        assert pusher.state.destination == "team/labels" and pusher.state.error == ""
+    assert pushed(FolderDestination(served.folder)) == log_of(elsewhere)
+    assert TOKEN not in caplog.text
+
+
+def test_what_goes_wrong_with_a_repository_is_one_sentence(served, store, monkeypatch):
+    repository = HubDestination("team/labels")
+
+    def fails(*words):
+        with pytest.raises(UserError) as error:
+            push_now(store, repository)
+        said = str(error.value)
+        assert "'team/labels'" in said and "\n" not in said and len(said) < 300 and TOKEN not in said
+        assert all(word in said for word in words), said
+
+    served.token = "another"
+    fails("HF_TOKEN", "make a private one")
+    served.token = TOKEN
+    served.private.clear()
+    fails("is public", "names and notes", "make it private")
+    assert not list(served.folder.iterdir())  # nothing was pushed to it, and no repository was made
+    served.private.add("team/labels")
+    served.refusals.append(403)
+    fails("refused", "HF_TOKEN")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    fails("HF_HUB_OFFLINE")
+    monkeypatch.undo()
+
+
+def test_the_commands(store, folder, own_data_dir, monkeypatch, capsys, make):
     database = ["--database", str(store.path)]
     assert main(["backup", "--push", *database]) == 1
-    assert "set VCS_BACKUP_REPO or VCS_BACKUP_DIR" in capsys.readouterr().err
-    monkeypatch.setenv("VCS_BACKUP_DIR", str(place.folder))
+    assert "No backup destination is set; set VCS_BACKUP_REPO or VCS_BACKUP_DIR" in capsys.readouterr().err
+    monkeypatch.setenv("VCS_BACKUP_DIR", str(folder.folder))
     assert main(["restore", "--from-remote"]) == 1
     assert "There are no labels" in capsys.readouterr().err
     assert main(["backup", "--push", *database]) == 0
-    assert "13 new lines of the event log and the snapshot pushed" in capsys.readouterr().out
+    assert "13 new lines of the event log and a snapshot pushed" in capsys.readouterr().out
     assert main(["restore", "--from-remote"]) == 0
     assert "has 12 candidates and 1 events" in capsys.readouterr().out
     assert state(own_data_dir / "labels.db") == state(store.path)
@@ -267,21 +322,20 @@ def test_the_commands(store, place, own_data_dir, make, monkeypatch, capsys):
         assert "in use" in capsys.readouterr().err
     assert main(["restore", "--from-remote"]) == 0
     assert "The former database is" in capsys.readouterr().out
+    assert state(own_data_dir / "labels.db") == state(store.path)
     assert len(list(own_data_dir.glob("labels.replaced-*"))) == 2
     assert main(["restore", "--from-remote", "--no-replay"]) == 1
 
 
 @pytest.mark.parametrize("repository", ["labels", "a/b/c", "a/b@main", "../x"])
-def test_settings_that_are_none(repository, monkeypatch):
+def test_destinations_that_are_malformed(repository, monkeypatch):
     monkeypatch.setenv("VCS_BACKUP_REPO", repository)
-    with pytest.raises(RemoteError, match="owner/name"):
-        place_from_environment()
+    with pytest.raises(UserError, match="owner/name"):
+        destination_from_environment()
     monkeypatch.setenv("VCS_BACKUP_DIR", os.curdir)
-    with pytest.raises(RemoteError, match="both set"):
-        place_from_environment()
+    with pytest.raises(UserError, match="both set"):
+        destination_from_environment()
     monkeypatch.setenv("VCS_BACKUP_REPO", "")
-    assert isinstance(place_from_environment(), FolderPlace)
+    assert isinstance(destination_from_environment(), FolderDestination)
     monkeypatch.setenv("VCS_BACKUP_DIR", "")
-    assert place_from_environment() is None
-    with pytest.raises(RemoteError, match="HF_HUB_OFFLINE"):
-        HubPlace("team/labels").files()
+    assert destination_from_environment() is None

@@ -4,8 +4,8 @@ import shutil
 import pytest
 from label_databases import assert_counted, first_version
 
+from annotations.backup.opening import open_store
 from annotations.backup.snapshot import BackupError, check, restore, snapshot
-from annotations.database.events import DEFAULTS
 from annotations.quality.calibration import add_calibration
 from annotations.quality.gold import GoldAnswer, add_gold
 from annotations.store.label_store import DatabaseUnavailable, LabelStore, NotALabelDatabase
@@ -67,11 +67,44 @@ def test_a_restore_without_replay_goes_back_for_good(path, tmp_path, make):
     with LabelStore(path) as store:
         store.label(make(2).id, "lan", "hard", token="3")
     report = restore(path, copy, replay=False)
-    assert state(path) == then
-    LabelStore(path).close()  # begins a new log out of what is there
-    assert restore(path).events == 2
     assert len(state(report.moved_aside)[1]) == 3
-    assert report.moved_aside.with_suffix(".events.jsonl").exists()
+    for _ in range(2):
+        LabelStore(path).close()
+        assert state(path) == then
+    path.unlink()  # nor do they come back out of the log, or of a snapshot that has them
+    open_store(path).close()
+    assert state(path) == then
+
+
+def test_what_was_left_out_can_be_said_again_and_restored_by_choice(path, tmp_path, make):
+    copy = copy_of(path, tmp_path / "a.db")
+    with LabelStore(path) as store:
+        store.add_candidates([make(7)])
+        store.label(make(7).id, "lan", "hard", token="3")
+    newer = copy_of(path, tmp_path / "b.db")
+    restore(path, copy, replay=False)
+    with LabelStore(path) as store:
+        assert store.add_candidates([make(7)]) == (1, 0)
+        store.label(make(7).id, "lan", "trivial", token="4")
+    restore(path)
+    assert [e[0] for e in state(path)[1]] == ["1", "2", "4"]
+    restore(path, newer)
+    for _ in range(2):
+        LabelStore(path).close()
+        assert [e[0] for e in state(path)[1]] == ["1", "2", "3", "4"]
+        restore(path)  # out of the log alone
+
+
+def test_snapshots_with_what_was_left_out_are_passed_over(path, make):
+    older = copy_of(path, path.parent / "backups" / "labels-1.db")
+    with LabelStore(path) as store:
+        store.label(make(2).id, "lan", "hard", token="3")
+    copy_of(path, path.parent / "backups" / "labels-2.db")
+    restore(path, older, replay=False)
+    then = state(path)
+    path.unlink()
+    open_store(path).close()
+    assert state(path) == then
 
 
 def test_the_log_alone_is_enough(path):
@@ -82,15 +115,17 @@ def test_the_log_alone_is_enough(path):
     assert report.moved_aside is None
 
 
-def test_an_event_that_was_never_acknowledged_stays_out(path, tmp_path, make):
-    log = path.with_suffix(".events.jsonl")
-    lines = log.read_text("utf-8").splitlines()
-    orphan = json.loads(lines[-1]) | {"token": "never committed", "label": "unsure"}
-    lines.insert(len(lines) - 1, json.dumps(orphan))  # logged, its commit failed; then the next was recorded
-    log.write_text("\n".join(lines) + "\n", "utf-8")
+def test_of_two_lines_with_one_token_the_last_counts(path, tmp_path):
+    """The commit of the first failed, and it could not be taken back."""
     copy = copy_of(path, tmp_path / "a.db")
+    log = path.with_suffix(".events.jsonl")
+    last = json.loads(log.read_text("utf-8").splitlines()[-1])
+    with log.open("a", encoding="utf-8") as file:
+        for token, label in (("3", "unsure"), ("4", "hard"), ("3", "trivial")):
+            file.write(json.dumps(last | {"token": token, "label": label}) + "\n")
     restore(path, copy)
-    assert [event[0] for event in state(path)[1]] == ["1", "2"]
+    with LabelStore(path) as store:
+        assert [(e["token"], e["label"]) for e in store.events()[2:]] == [("4", "hard"), ("3", "trivial")]
 
 
 def test_lines_that_fit_nothing_are_counted(path):
@@ -183,12 +218,8 @@ def test_rules_gold_and_calibration_come_back_out_of_the_log(ruled):
         assert (last["confidence"], last["flagged"], last["lease"]) == (3, 1, last["token"])
 
 
-def test_rules_newer_than_the_snapshot_come_back_and_unacknowledged_ones_do_not(ruled, tmp_path):
+def test_rules_newer_than_the_snapshot_come_back(ruled, tmp_path):
     copy = copy_of(ruled, tmp_path / "a.db")
-    log = ruled.with_suffix(".events.jsonl")
-    lines = log.read_text("utf-8").splitlines()
-    orphan = json.loads(lines[-1]) | {"token": "never committed", "value": "9"}
-    log.write_text("\n".join([*lines[:-1], json.dumps(orphan), lines[-1]]) + "\n", "utf-8")
     restore(ruled, copy)
     assert rules(ruled)[3].overlap == 3
     with LabelStore(ruled) as store:
@@ -210,7 +241,8 @@ def test_a_log_begun_out_of_a_database_has_all_of_it(ruled):
 def test_a_log_of_the_first_version_restores(path):
     log = path.with_suffix(".events.jsonl")
     records = [json.loads(line) for line in log.read_text("utf-8").splitlines()]
-    old = [{name: value for name, value in record.items() if name not in DEFAULTS} for record in records]
+    since = ("confidence", "flagged", "guideline", "client_at", "lease")
+    old = [{name: value for name, value in record.items() if name not in since} for record in records]
     log.write_text("".join(json.dumps(record) + "\n" for record in old), "utf-8")
     before = state(path)
     path.unlink()

@@ -269,7 +269,11 @@ def test_a_cut_off_log_line_does_not_swallow_the_next(tmp_path, make):
         with log.open("ab") as file:
             file.write(b'{"kind": "label", "tok')
         store.label(make().id, "lan", "hard", token="1")
-    assert [record and record["kind"] for record in read_log(log)] == ["candidate", None, "label"]
+    assert [line[:17] for line in read_log(log)] == [
+        b'{"kind": "candida',
+        b'{"kind": "label",',
+        b'{"token": "1", "k',
+    ]
 
 
 def test_the_database_opens_for_two_at_once(tmp_path):

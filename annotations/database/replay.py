@@ -1,0 +1,154 @@
+"""Recovery by one rule: what the event log has and the database lacks is replayed, by token (candidates by id).
+
+The log is written before the commit, so a process that is killed between the two leaves an event of which nobody was
+told that it is saved. It is replayed at the next start, before anybody can label: it is what the person said, it ends
+the lease it was given under, and the same token sent again finds it. (A write that fails takes its lines back at once.
+Only where another process goes on meanwhile, and gives the candidate to somebody else after the lease has ended, can
+there be one label more than the overlap.) Of several lines with one token the last counts; no other was committed.
+
+The other way round, rows that the log lacks, because it was lost or a snapshot was copied here alone, are appended to
+it, and what came after them again, so that the log stays in the order of the database.
+
+`restore --no-replay` appends a line `{"kind": "left_out", "table": …, "key": …}` for each row that must stay out: it
+takes back the lines before it.
+"""
+
+import json
+import re
+import sqlite3
+from dataclasses import dataclass, field
+from itertools import dropwhile
+from pathlib import Path
+from typing import Any
+
+from annotations.database.connection import LOGGED, LabelDatabase
+from annotations.database.eventlog import read_log
+from vcs_demo.errors import quoted
+
+KINDS = {table: kind for kind, table in LOGGED.items()} | {"events": ""}
+_KEY = re.compile(rb'\{(?:"kind": "(\w+)", )?"(?:id|token)": "([^"\\]+)"')  # of a line as we write it
+
+
+@dataclass
+class Gap:
+    """What an event log and a database do not share.
+
+    Attributes:
+        missing: (table, key) → the log's record of a row that the database lacks, in the log's order.
+        unlogged: table → keys of the rows that the log lacks.
+        unreadable: how many lines are damaged, or fit nothing.
+        disowned: the database has rows that a restore left out, or shares no event with the log.
+    """
+
+    missing: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    unlogged: dict[str, set[str]] = field(default_factory=dict)
+    unreadable: int = 0
+    disowned: bool = False
+
+
+def compare(database: LabelDatabase, log: Path) -> Gap:
+    """Read the log once and return what it and the database do not share."""
+    sql = {table: f"SELECT {_key(table)} FROM {table}" for table in KINDS}
+    here = {table: {row[0] for row in database.db.execute(query)} for table, query in sql.items()}
+    gap = Gap(unlogged={table: set(keys) for table, keys in here.items()})
+    left_out: set[tuple[str, str]] = set()
+    events = 0
+    for line in read_log(log):
+        start = _KEY.match(line) if line.endswith(b"}\n") else None
+        if start:  # known without reading the rest: nearly every line, at nearly every start
+            table, key = LOGGED.get((start[1] or b"").decode(), "events"), start[2].decode("utf-8", "replace")
+        if not start or key not in here[table]:
+            record = _record(line)
+            if record is None:
+                gap.unreadable += 1
+                continue
+            if record.get("kind") == "left_out":
+                row = str(record.get("table")), str(record.get("key"))
+                gap.missing.pop(row, None)
+                left_out.add(row)
+                continue
+            table = LOGGED.get(str(record.get("kind")), "events")
+            key = str(record.get(_key(table)))
+            if key not in here[table]:
+                gap.missing.pop((table, key), None)
+                gap.missing[table, key] = record
+        gap.unlogged[table].discard(key)
+        left_out.discard((table, key))
+        events += table == "events"
+    taken_back = [(table, key) for table, key in left_out if key in here.get(table, ())]
+    for table, key in taken_back:
+        gap.unlogged[table].add(key)
+    strange = bool(events and here["events"]) and gap.unlogged["events"] == here["events"]
+    gap.disowned = bool(taken_back) or strange
+    return gap
+
+
+def insert_missing(database: LabelDatabase, gap: Gap) -> int:
+    """Insert the rows that are missing, inside `write`; return how many of them are events."""
+    events, columns = 0, {table: _columns(database, table) for table in KINDS}
+    for (table, _), record in gap.missing.items():
+        row = {name: record[name] for name in columns[table] if name in record}
+        try:
+            if table == "events":
+                database.insert_event(row)
+                events += 1
+            else:
+                database.insert(f"INSERT INTO {table}", row)
+        except (sqlite3.IntegrityError, sqlite3.InterfaceError, sqlite3.ProgrammingError):
+            gap.unreadable += 1  # the schema refuses it
+    return events
+
+
+def catch_up(database: LabelDatabase) -> list[str]:
+    """Bring into the database what its log has, and into the log what the database has; say what it was.
+
+    Raises:
+        DatabaseUnavailable: one of the two cannot be read or written.
+    """
+    if database.log is None:
+        return []
+    with database.write():  # nobody writes to either meanwhile
+        gap = compare(database, database.log.path)
+        unreadable = gap.unreadable
+        insert_missing(database, gap)
+        database.to_log(_unlogged(database, gap))
+    here, said = quoted(database.path), []
+    if gained := len(gap.missing) - (gap.unreadable - unreadable):
+        said.append(f"{gained} lines of the event log were not in {here}; they are now.")
+    if lacking := sum(map(len, gap.unlogged.values())):
+        said.append(f"{lacking} rows of {here} were not in the event log; they are now.")
+    return said
+
+
+def _unlogged(database: LabelDatabase, gap: Gap) -> list[dict[str, Any]]:
+    """Return the records of each table from the first row on that the log lacks."""
+    records = []
+    for table, kind in KINDS.items():
+        keys, key, names = gap.unlogged[table], _key(table), _columns(database, table)
+        rows = database.rows(f"SELECT * FROM {table} ORDER BY rowid") if keys else []
+        tokens = {row["id"]: row[key] for row in rows}  # to name an undone event
+        for row in dropwhile(lambda row, keys=keys, key=key: row[key] not in keys, rows):
+            record = {name: row[name] for name in names}
+            records.append(
+                {"kind": kind} | record if kind else record | {"undoes": tokens.get(row["undoes"])}
+            )
+    return records
+
+
+def _key(table: str) -> str:
+    return "id" if table == "candidates" else "token"
+
+
+def _columns(database: LabelDatabase, table: str) -> list[str]:
+    """Return the columns that the log has: all but the numbers, which a restored database gives anew."""
+    names = [row["name"] for row in database.rows(f"SELECT name FROM pragma_table_info('{table}')")]
+    return [name for name in names if name != "id" or table == "candidates"]
+
+
+def _record(line: bytes) -> dict[str, Any] | None:
+    """Return a line's record; None for one that was cut off."""
+    try:
+        record = json.loads(line)
+    except ValueError:
+        return None
+    return record if isinstance(record, dict) else None
