@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Protocol
 
 from vcs_demo.errors import UserError, quoted
 from vcs_demo.files import written_whole
-from vcs_demo.rankers.hub import is_hub_id
 
 if TYPE_CHECKING:
     from huggingface_hub import CommitOperationAdd
@@ -93,6 +92,12 @@ class HubDestination:
     """A private data set repository, by the hub's own client and its token (HF_TOKEN)."""
 
     def __init__(self, repository: str) -> None:
+        from vcs_demo.rankers.hub import is_hub_id
+
+        if not is_hub_id(repository) or "@" in repository:
+            raise UserError(
+                f"VCS_BACKUP_REPO is {quoted(repository)}; give owner/name of a data set repository."
+            )
         self.name = repository
 
     def files(self) -> list[str]:
