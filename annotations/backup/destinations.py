@@ -42,9 +42,9 @@ def destination_from_environment() -> Destination | None:
     folder = os.environ.get("VCS_BACKUP_DIR", "").strip()
     if repository and folder:
         raise UserError("VCS_BACKUP_REPO and VCS_BACKUP_DIR are both set; unset one of them.")
-    if repository and (not is_hub_id(repository) or "@" in repository):
-        raise UserError(f"VCS_BACKUP_REPO is {quoted(repository)}; give owner/name of a data set repository.")
-    return HubDestination(repository) if repository else FolderDestination(Path(folder)) if folder else None
+    if folder:
+        return FolderDestination(Path(folder))
+    return HubDestination(repository) if repository else None
 
 
 class FolderDestination:
