@@ -35,8 +35,9 @@ def connections():
 
     def connect_watched(*arguments, **settings):
         connection = connect(*arguments, **{"factory": WatchedConnection} | settings)
-        connection.stack = traceback.format_stack(limit=12)[:-1]
-        opened.append(connection)
+        if isinstance(connection, WatchedConnection):  # others are of libraries
+            connection.stack = traceback.format_stack(limit=12)[:-1]
+            opened.append(connection)
         return connection
 
     with pytest.MonkeyPatch.context() as patch:
