@@ -26,18 +26,21 @@ class Work:
     done: int = 0
     total: int = 0
     result: Any = None
-    label: str = ""
 
 
-def watched(work: Callable[[Progress], Any], every: float = 0.3, label: str = "") -> Iterator[Work]:
+def watched(work: Callable[[Progress], Any], every: float = 0.3) -> Iterator[Work]:
     """Run `work(report)` in a thread and yield where it is, at least once and at last with its result.
 
-    The work calls `report(done, total)`; when the generator is closed that raises, so the work ends there.
+    The work calls `report(done, total)`, which raises once the generator is closed, so that the work ends there.
+
+    Args:
+        work: what to do.
+        every: seconds between two looks at where it is.
 
     Raises:
         Exception: whatever the work raised.
     """
-    state, stop, finished = Work(label=label), threading.Event(), threading.Event()
+    state, stop, finished = Work(), threading.Event(), threading.Event()
     failure: list[BaseException] = []
 
     def report(done: int, total: int) -> None:

@@ -9,7 +9,8 @@ and a help text stand in one place.
 """
 
 import math
-from dataclasses import MISSING, dataclass, field, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from vcs_demo.errors import UserError, quoted
@@ -52,45 +53,31 @@ class Settings:
 
     def __post_init__(self) -> None:
         for item in fields(self):
-            facts = item.metadata
-            if "about" not in facts:
-                continue
             value = getattr(self, item.name)
-            if value is None:
-                continue
-            for one in value if facts["several"] else (value,):
-                _check(item.name.replace("_", "-"), one, **facts)
+            if "about" in item.metadata and value is not None:
+                for one in value if item.metadata["several"] else (value,):
+                    _check("--" + item.name.replace("_", "-"), one, item.metadata)
 
 
-def _check(
-    name: str,
-    value: Any,
-    *,
-    choices: tuple[str, ...],
-    low: float | None,
-    high: float | None,
-    above: float | None,
-    **_: object,
-) -> None:
+def _check(name: str, value: Any, facts: Mapping[str, Any]) -> None:
+    choices, low, high, above = (facts[key] for key in ("choices", "low", "high", "above"))
     if choices and value not in choices:
-        raise UserError(f"--{name} is {quoted(value)}; it must be one of {', '.join(choices)}.")
+        raise UserError(f"{name} is {quoted(value)}; it must be one of {', '.join(choices)}.")
     if low is None and high is None and above is None:
         return
     number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    if not number or (low is not None and value < low) or (above is not None and value <= above):
-        limit = f"above {above:g}" if above is not None else _range(low, high)
-        raise UserError(f"--{name} is {quoted(value)}; it must be {limit}.")
-    if high is not None and value > high:
-        raise UserError(f"--{name} is {quoted(value)}; it must be {_range(low, high)}.")
+    if not (
+        number
+        and (low is None or value >= low)
+        and (high is None or value <= high)
+        and (above is None or value > above)
+    ):
+        raise UserError(f"{name} is {quoted(value)}; it must be {_range(low, high, above)}.")
 
 
-def _range(low: float | None, high: float | None) -> str:
+def _range(low: float | None, high: float | None, above: float | None) -> str:
+    if above is not None:
+        return f"above {above:g}" + (f" and at most {high:g}" if high is not None else "")
     if low is not None and high is not None:
         return f"between {low:g} and {high:g}"
     return f"{low:g} or more" if low is not None else f"{high:g} or less"
-
-
-def default_of(settings: type[Settings], name: str) -> Any:
-    """Return the default of a field; raises KeyError for one without."""
-    found = {item.name: item.default for item in fields(settings) if item.default is not MISSING}
-    return found[name]

@@ -35,21 +35,16 @@ class SpreadCommand(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Repeat the option's name before each further value."""
         several = {
-            name
-            for option in self.params
-            if isinstance(option, click.Option) and option.multiple
-            for name in option.opts
+            name for option in self.params if getattr(option, "multiple", False) for name in option.opts
         }
         spread: list[str] = []
-        current = ""
+        option, values = "", 0
         for word in args:
             if word.startswith("--"):
-                current = word if word in several else ""
-                fresh = True
-            elif current:
-                if not fresh:
-                    spread.append(current)
-                fresh = False
+                option, values = word if word in several else "", 0
+            elif option:
+                spread += [option] if values else []
+                values += 1
             spread.append(word)
         return super().parse_args(ctx, spread)
 

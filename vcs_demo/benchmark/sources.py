@@ -16,11 +16,6 @@ HUB_TIMEOUT = 8.0  # seconds for the first answer; the client itself retries for
 _SUFFIXES = {".parquet": "parquet", ".jsonl": "json"}
 
 
-def is_hub(source: str) -> bool:
-    """Tell whether the source is the Hugging Face hub."""
-    return source == "hub"
-
-
 def check_source(source: str) -> None:
     """Raise UserError unless the source is `mini`, `hub` or a folder."""
     if source not in ("mini", "hub") and not is_folder(source):
@@ -55,7 +50,7 @@ def read_rows(
     Raises:
         UserError: no such folder, file, configuration or column; a broken file; the hub out of reach.
     """
-    if is_hub(source):
+    if source == "hub":
         tables = [_from_hub(dataset, config, split)]
     else:
         check_source(source)
@@ -76,25 +71,24 @@ def read_rows(
 def _files(
     root: Path, source: str, dataset: str, config: str | None, split: str, parts: Sequence[str]
 ) -> list[Path]:
-    base = root / dataset
-    whole = _first_file(base / config if config else base, split)
+    folder = f"{dataset}/{config}" if config else dataset
+    whole = _first_file(root / folder, split)
     if whole:
         return [whole]
-    found = {part: path for part in parts if (path := _first_file(base / part, split))}
-    if parts and len(found) == len(parts):
-        return list(found.values())
-    if found:
-        missing = ", ".join(part for part in parts if part not in found)
+    files = {part: path for part in parts if (path := _first_file(root / dataset / part, split))}
+    if parts and len(files) == len(parts):
+        return list(files.values())
+    if files:
+        missing = ", ".join(part for part in parts if part not in files)
         raise UserError(
-            f"The source {quoted(source)} has {split} of {', '.join(found)} but not of {missing}, so it is not the "
+            f"The source {quoted(source)} has {split} of {', '.join(files)} but not of {missing}, so it is not the "
             f"whole of {dataset}; add {config}/{split}.parquet, or take one part alone."
         )
-    folder = f"{dataset}/{config}" if config else dataset
-    here = sorted(str(p.relative_to(root)) for p in root.rglob("*") if p.suffix in _SUFFIXES)
-    shown = ", ".join(here[:8]) + (" …" if len(here) > 8 else "")
+    present = sorted(str(p.relative_to(root)) for p in root.rglob("*") if p.suffix in _SUFFIXES)
+    listed = ", ".join(present[:8]) + (" …" if len(present) > 8 else "")
     raise UserError(
         f"The source {quoted(source)} has no {folder}/{split}.parquet (or .jsonl); "
-        + (f"it has {shown}." if here else "it holds no .parquet or .jsonl file at all.")
+        + (f"it has {listed}." if present else "it holds no .parquet or .jsonl file at all.")
     )
 
 

@@ -1,13 +1,4 @@
-"""Evaluate a ranker on a task, once: the run is stored and reused while nothing changed.
-
-    from vcs_demo.benchmark.tasks import load_task
-    from vcs_demo.rankers.catalog import load_ranker
-
-    run = evaluate(load_task("vimedretrieve"), load_ranker("bm25"))
-    run.metrics["accuracy@1"], run.intervals["accuracy@1"]  # 0.631, (0.560, 0.702)
-
-`evaluate_kept` does the same through the data directory.
-"""
+"""Evaluate a ranker on a task: `evaluate`, or `evaluate_kept`, which stores the run and reuses it while it holds."""
 
 import json
 import sys

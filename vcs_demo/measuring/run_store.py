@@ -1,4 +1,4 @@
-"""Kept runs: what a ranker scored on a task, on disk.
+"""Stored runs: what a ranker scored on a task, on disk.
 
 A run is a folder `<runs>/<task>-<hash>/` with `run.json` (what, with what, and the metrics with intervals),
 `queries.json` (every measure for every query) and `ranking.trec` (the first 100 passages of every query).
@@ -9,6 +9,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from hashlib import sha256
@@ -16,7 +17,7 @@ from pathlib import Path
 
 from vcs_demo.paths import runs_dir
 
-KEPT = 100  # passages of each ranking that are written down
+KEPT = 100  # passages of each ranking that are stored
 FORMAT = 2  # raise when the meaning of a stored run changes
 
 
@@ -25,12 +26,20 @@ class Run:
     """The result of one ranker on one task.
 
     Attributes:
+        queries: how many were measured.
+        skipped: how many were left out because the ranker was trained on them.
         metrics: measure → mean over the queries, in [0, 1].
         intervals: measure → 95 % bootstrap interval of that mean, resampling queries.
         per_query: measure → query id → value.
         ranking: query id → the first 100 (passage id, score), best first.
         milliseconds: median time of one query, alone, on passages already indexed; reranking: encoding included.
+        task_fingerprint: `Task.fingerprint`; with the ranker's, it says whether the run still holds.
+        created: UTC, ISO 8601.
+        command: what was typed, without the path of the program.
+        versions: package → version of what decides the scores.
+        skipped_fingerprint: `skip_mark` of the left-out queries' hashes.
         training_known: that it is known what the ranker was trained on; if not, queries it saw may be among these.
+        folder: where it is stored; None for one that was not read from there.
     """
 
     task: str
@@ -80,11 +89,11 @@ def _facts(folder: Path) -> Run:
 
 
 def values_by_query(run: Run, measure: str) -> dict[str, float]:
-    """Return query id → value of a kept run; empty where they cannot be read."""
-    path = run.folder / "queries.json" if run.folder else None
+    """Return query id → value of a stored run; empty where they cannot be read."""
     try:
-        return _values(path, path.stat().st_mtime_ns).get(measure, {}) if path else {}
-    except (OSError, ValueError, AttributeError):
+        path = run.folder / "queries.json"
+        return _values(path, path.stat().st_mtime_ns).get(measure, {})
+    except (OSError, ValueError, AttributeError, TypeError):
         return {}
 
 
@@ -105,13 +114,11 @@ def read_run(folder: Path) -> Run:
 
 
 def kept_runs() -> list[Run]:
-    """Read all kept runs, the newest first, without their rankings; folders that are no run are passed over."""
+    """Read all stored runs, the newest first, without their rankings; skip folders that are no run."""
     runs = []
     for path in runs_dir().glob("[!.]*/run.json"):
-        try:
+        with suppress(OSError, ValueError, TypeError, KeyError):
             runs.append(_facts(path.parent))
-        except (OSError, ValueError, TypeError, KeyError):
-            continue
     return sorted(runs, key=lambda run: run.created, reverse=True)
 
 

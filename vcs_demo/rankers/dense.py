@@ -5,7 +5,7 @@ import json
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
 TRAINING_QUERIES = "training_queries.txt"
 _ENCODING = 2  # raise when our own encoding or rounding changes
-_WEIGHTY = {".safetensors", ".json", ".txt", ".model", ".codes", ".bin"}
+_WEIGHTY = {".safetensors", ".json", ".txt", ".model", ".codes", ".bin"}  # endings of what decides a score
+_WEIGHTLESS = {TRAINING_QUERIES, "training.json"}
+_SAFE = {"local_files_only": True, "trust_remote_code": False}
 KEPT_FROM = 64  # passages: fewer are encoded anew faster than they are worth keeping
 
 
@@ -63,13 +65,10 @@ class ModelRanker(Ranker):
         """Hash what decides a score: weights, tokenizer, configuration with its prompts, usage, library versions."""
         from importlib.metadata import version
 
-        digest = hashlib.sha256(
-            f"{_ENCODING} {version('sentence-transformers')} {version('transformers')}".encode()
-        )
+        libraries = f"{version('sentence-transformers')} {version('transformers')}"
+        digest = hashlib.sha256(f"{_ENCODING} {libraries}".encode())
         for path in sorted(self.path.rglob("*")):
-            if path.is_file() and path.suffix in _WEIGHTY:
-                if path.name in (TRAINING_QUERIES, "training.json"):
-                    continue
+            if path.is_file() and path.suffix in _WEIGHTY and path.name not in _WEIGHTLESS:
                 digest.update(f"{path.relative_to(self.path)}\n".encode())
                 with path.open("rb") as file:
                     digest.update(hashlib.file_digest(file, "sha256").digest())
@@ -157,7 +156,7 @@ class DenseRanker(ModelRanker):
         try:
             weight = float(json.loads(path.read_text("utf-8"))["bm25_weight"])
         except (ValueError, TypeError, KeyError, OSError) as error:
-            raise UserError(f"{quoted(path.name)} of {self.name} holds no bm25_weight; delete it.") from error
+            raise UserError(f"{quoted(path.name)} of {self.name} has no bm25_weight; delete it.") from error
         if not 0 <= weight <= 1:
             raise UserError(f"The bm25_weight of {self.name} is {weight}; it must be between 0 and 1.")
         return weight
@@ -166,9 +165,8 @@ class DenseRanker(ModelRanker):
         from sentence_transformers import SentenceTransformer
 
         usage = self.usage
-        safe = {"local_files_only": True, "trust_remote_code": False}
         if usage.pooling is None:
-            model = SentenceTransformer(str(self.path), **safe)
+            model = SentenceTransformer(str(self.path), **_SAFE)
         else:
             model = SentenceTransformer(modules=_encoder(self.path, usage.pooling))
         if usage.prompts is not None:
@@ -179,13 +177,10 @@ class DenseRanker(ModelRanker):
 
     def index(self, passages: Sequence[str], progress: Progress | None = None) -> PassageIndex:
         """Encode the passages, equal texts once; their vectors are kept on disk for models in a folder."""
-        if len(passages) < KEPT_FROM or not self.fingerprint:
-            vectors = self.encode(passages, progress=progress)
-        else:
-            vectors = kept_vectors(
-                self.fingerprint, passages, lambda texts: self.encode(texts, progress=progress)
-            )
-        return VectorIndex(lambda queries: self.encode(queries, query=True), vectors)
+        encode = partial(self.encode, progress=progress)
+        stored = len(passages) >= KEPT_FROM and self.fingerprint
+        vectors = kept_vectors(self.fingerprint, passages, encode) if stored else encode(passages)
+        return VectorIndex(partial(self.encode, query=True), vectors)
 
     def encode(
         self, texts: Sequence[str], *, query: bool = False, progress: Progress | None = None, batch: int = 32
@@ -197,17 +192,10 @@ class DenseRanker(ModelRanker):
         texts = [self._cut(text) for text in texts]
         unique = sorted(set(texts), key=lambda text: (len(text), text))
         encode = self.model.encode_query if query else self.model.encode_document
+        how = {"normalize_embeddings": True, "convert_to_numpy": True, "show_progress_bar": False}
         parts = []
         for start in range(0, len(unique), batch):
-            parts.append(
-                encode(
-                    unique[start : start + batch],
-                    batch_size=batch,
-                    normalize_embeddings=True,
-                    convert_to_numpy=True,
-                    show_progress_bar=False,
-                )
-            )
+            parts.append(encode(unique[start : start + batch], batch_size=batch, **how))
             if progress:
                 progress(min(start + batch, len(unique)), len(unique))
         if not unique:
@@ -221,6 +209,5 @@ def _encoder(path: Path, pooling: str) -> list:
     """Put the modules of a plain encoder together."""
     from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
 
-    safe = {"local_files_only": True, "trust_remote_code": False}
-    transformer = Transformer(str(path), model_kwargs=safe, config_kwargs=safe, processor_kwargs=safe)
+    transformer = Transformer(str(path), model_kwargs=_SAFE, config_kwargs=_SAFE, processor_kwargs=_SAFE)
     return [transformer, Pooling(transformer.get_embedding_dimension(), pooling_mode=pooling)]

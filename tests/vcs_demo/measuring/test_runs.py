@@ -24,6 +24,16 @@ def task():
     return retrieval_task("vimedretrieve", "here", "test", rows)
 
 
+def test_the_example_of_the_package_gives_the_figures_that_it_shows():
+    import vcs_demo
+
+    example = [line.strip() for line in vcs_demo.__doc__.splitlines() if line.startswith("    ")]
+    names = {}
+    exec("\n".join(example[:-1]), names)
+    accuracy, interval = eval(example[-1], names)
+    assert f"# {accuracy:.3f}, ({interval[0]:.3f}, {interval[1]:.3f})" in example[-1]
+
+
 def test_a_run_says_what_it_is_and_has_an_interval_for_every_metric(task):
     run = evaluate(task, BM25Ranker())
     assert run.metrics["accuracy@1"] == 1.0 and run.metrics["accuracy@1 (paper)"] == 0.0
