@@ -157,7 +157,7 @@ def test_the_handlers_refuse_a_visitor_whatever_the_page_shows(make, handlers):
         (computing,) = handlers(page, "compare.leaderboard", "run")
         assert ["VCS_ADMINS" in html for html in computing(*asked, ["vimedretrieve"], ["bm25"])] == [True]
         (training,) = handlers(page, "train.retrain", "run")
-        settings = ["mine", "minilm", "modified", "both", 0.1, 1, False, False, False]
+        settings = ["minilm", "mine", "modified", "both", 0.1, 1, False, False, False]
         assert ["VCS_ADMINS" in status for status, _ in training(*asked, *settings)] == [True]
         (halt,) = handlers(page, "train.retrain", "halt")
         with pytest.raises(gr.Error, match="VCS_ADMINS"):

@@ -15,7 +15,7 @@ from vcs_demo.errors import UserError
 from vcs_demo.paths import models_dir
 from vcs_demo.ui.train.retrain import as_command, asked, bases
 from vcs_demo.ui.train.trainer import Trainer
-from vcs_demo.ui.train.verdict import allow, facts_of, results, state, verdict
+from vcs_demo.ui.train.verdict import allow, state, summary
 from vcs_demo.words import explain, words
 
 
@@ -55,9 +55,8 @@ def test_the_command_can_be_typed_in_the_repository(ask):
     command = command.replace("data/models/của-tôi_2.1", "'data/models/của-tôi_2.1'")
     command += " --loss modified --negatives both --temperature 0.05 --epochs 0.5 --source mini"
     assert as_command(ask()) == command
-    floors = "--min-coverage 0 --min-alpha -1"
     assert (
-        as_command(ask(pairs=True, restart=True, anyway=True)) == f"{command} --pairs mini --restart {floors}"
+        as_command(ask(pairs=True, restart=True, anyway=True)) == f"{command} --pairs mini --restart --anyway"
     )
 
 
@@ -197,14 +196,14 @@ def test_a_second_training_is_refused_while_one_runs_and_leaving_the_page_stops_
     ("low", "high", "word"), [(0.01, 0.2, "tốt hơn"), (-0.2, -0.01, "kém hơn"), (-0.1, 0.1, "khác biệt")]
 )
 def test_the_verdict_follows_the_interval(low, high, word):
-    assert facts_of("mine") is None
+    assert summary("mine", "vi") == ("", "")
     facts(low, high)
-    assert word in verdict(facts_of("mine"), "vi")
+    assert word in summary("mine", "vi")[0]
 
 
 def test_the_figures_of_a_model_are_shown_before_and_after():
     facts(low=-0.01)
-    html = results(facts_of("mine"), "vi")
+    html = summary("mine", "vi")[1]
     assert "0.100 [0.050, 0.150]" in html and "+0.100 [-0.010, +0.200]" in html and ">trước<" in html
 
 
@@ -247,10 +246,10 @@ def test_what_training_did_to_the_labels_is_shown_as_no_evidence():
     known = json.loads(path.read_text("utf-8"))
     row = known["metrics"]["map"] | {"label": "hard", "measure": "margin", "labels": 7, "queries": 5}
     path.write_text(json.dumps(known | {"gains": [row]}), "utf-8")
-    html = results(facts_of("mine"), "en")
+    html = summary("mine", "en")[1]
     assert "Hard negative (7)" in html and "margin s⁺ − s (should grow)" in html
     assert "no held-out evidence" in html and html.count("<table>") == 2
-    assert "Âm khó (7)" in results(facts_of("mine"), "vi")
+    assert "Âm khó (7)" in summary("mine", "vi")[1]
 
 
 def test_every_measure_of_a_gain_and_every_reason_against_alpha_has_words():

@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,6 @@ from vcs_demo.ui.train.trainer import Trainer
 from vcs_demo.ui.train.verdict import allow, state
 from vcs_demo.words import problem
 
-NO_FLOORS = {"min_coverage": 0.0, "min_alpha": -1.0}
 _NAME = re.compile(r"[\w.-]{1,60}")
 
 
@@ -39,17 +38,15 @@ def bases() -> list[str]:
 def asked(
     library: Library,
     labels: Path,
+    *,
     name: str | None,
     base: str | None,
-    loss: str,
-    negatives: str,
     temperature: float | None,
     epochs: float | None,
     pairs: bool,
-    restart: bool = False,
-    anyway: bool = False,
+    **others: Any,
 ) -> RetrainSettings:
-    """Return the settings that the tab's fields ask for.
+    """Return the settings that the tab's fields ask for; `others` are settings as they are.
 
     Raises:
         UserError: a name that is no plain folder name or is taken, a base that is not in the list, a value outside
@@ -66,14 +63,11 @@ def asked(
         labels=labels,
         base=base,
         output=models_dir() / name,
-        loss=loss,
-        negatives=negatives,
         temperature=number(temperature),
         epochs=number(epochs),
         source=library.source,
         pairs=library.source if pairs else None,
-        restart=restart,
-        **(NO_FLOORS if anyway else {}),
+        **others,
     )
 
 
@@ -91,49 +85,45 @@ def as_command(settings: RetrainSettings) -> str:
     }
     shown |= {"pairs": shown["source"]} if settings.pairs else {}
     words = [word for name, value in shown.items() for word in (f"--{name}", value)]
-    words += ["--restart"] if settings.restart else []
-    words += ["--min-coverage", "0", "--min-alpha", "-1"] if settings.min_coverage == 0 else []
+    words += [f"--{name}" for name in ("restart", "anyway") if getattr(settings, name)]
     return "python training/retrain.py " + shlex.join(words)
 
 
 @dataclass(frozen=True)
 class Layout:
-    """The tab's components that handlers read or change; `fields` are the arguments of `asked`, in its order."""
+    """The tab's components that handlers read or change; `fields` are the arguments of `asked` by name."""
 
     labels: gr.Markdown
-    fields: list
+    fields: dict[str, Any]
     go: gr.Button
     stop: gr.Button
     status: gr.HTML
     results: gr.HTML
     command: gr.Textbox
 
-    @property
-    def base(self) -> gr.Dropdown:
-        """The list of models to start from."""
-        return self.fields[1]
-
 
 def laid_out(words: Localised) -> Layout:
     """Lay out the labels' state, the settings and what a training gives."""
     words.make(gr.Markdown, {"value": "train.explain"})
     labels = gr.Markdown()
+    fields: dict[str, Any] = {}
+
+    def field(name: str, kind: Callable, **look: Any) -> None:
+        fields[name] = words.make(kind, {"label": f"train.{name}"}, **look)
+
     with gr.Row():
-        base = words.make(gr.Dropdown, {"label": "train.base"}, choices=bases(), value=OURS)
-        name = words.make(gr.Textbox, {"label": "train.name"}, value="retrained", max_length=60)
+        field("base", gr.Dropdown, choices=bases(), value=OURS)
+        field("name", gr.Textbox, value="retrained", max_length=60)
     with gr.Row():
-        losses = {"choices": ["modified", "infonce"], "value": "modified"}
-        loss = words.make(gr.Radio, {"label": "train.loss"}, **losses)
-        kinds = {"choices": ["in-batch", "hard", "both"], "value": "both"}
-        negatives = words.make(gr.Radio, {"label": "train.negatives"}, **kinds)
+        field("loss", gr.Radio, choices=["modified", "infonce"], value="modified")
+        field("negatives", gr.Radio, choices=["in-batch", "hard", "both"], value="both")
     with gr.Row():
-        heat = {"value": 0.1, "minimum": 0.005, "maximum": 1, "step": 0.01}
-        temperature = words.make(gr.Number, {"label": "train.temperature"}, **heat)
-        epochs = words.make(gr.Number, {"label": "train.epochs"}, value=3, minimum=0.1, maximum=20)
-        pairs = words.make(gr.Checkbox, {"label": "train.pairs"}, value=False)
+        field("temperature", gr.Number, value=0.1, minimum=0.005, maximum=1, step=0.01)
+        field("epochs", gr.Number, value=3, minimum=0.1, maximum=20)
+        field("pairs", gr.Checkbox, value=False)
     with gr.Row():
-        restart = words.make(gr.Checkbox, {"label": "train.restart"}, value=False)
-        anyway = words.make(gr.Checkbox, {"label": "train.anyway"}, value=False)
+        field("restart", gr.Checkbox, value=False)
+        field("anyway", gr.Checkbox, value=False)
     with gr.Row():
         go = words.make(gr.Button, {"value": "train.go"}, variant="primary", elem_id="vcs-train-go")
         stop = words.make(gr.Button, {"value": "train.stop"}, variant="stop")
@@ -141,7 +131,6 @@ def laid_out(words: Localised) -> Layout:
     results = gr.HTML(container=False, elem_id="vcs-train-results")
     look = {"interactive": False, "lines": 2, "buttons": ["copy"], "elem_id": "vcs-command"}
     command = words.make(gr.Textbox, {"label": "train.command"}, **look)
-    fields = [name, base, loss, negatives, temperature, epochs, pairs, restart, anyway]
     return Layout(labels, fields, go, stop, status, results, command)
 
 
@@ -154,13 +143,16 @@ def build(
         on = laid_out(words)
         experiments.build(words, language)
 
+    def settings_of(values: Sequence[Any]) -> RetrainSettings:
+        return asked(library, Path(store.path), **dict(zip(on.fields, values, strict=True)))
+
     @guarded(access.anyone, lambda sentence: f"# {sentence}")
-    def show_command(person: Person, lang: str, *fields: Any) -> str:
-        return as_command(asked(library, Path(store.path), *fields))
+    def show_command(person: Person, lang: str, *values: Any) -> str:
+        return as_command(settings_of(values))
 
     @guarded(access.operator, lambda sentence: (refusal(sentence), ""))
-    def run(person: Person, lang: str, *fields: Any) -> Iterator[tuple[str, str]]:
-        settings = asked(library, Path(store.path), *fields)
+    def run(person: Person, lang: str, *values: Any) -> Iterator[tuple[str, str]]:
+        settings = settings_of(values)
         allow(store, settings)
         trainer.start(settings)
         yield from trainer.follow(lang)
@@ -175,13 +167,13 @@ def build(
         else:
             yield gr.skip(), gr.skip()
 
-    given, outputs = [language, *on.fields], [on.status, on.results]
+    given, outputs = [language, *on.fields.values()], [on.status, on.results]
     opened = [tab.select, language.change]
-    changed = [field.change for field in on.fields]
+    changed = [field.change for field in on.fields.values()]
     gr.on([*opened, *changed], show_command, given, on.command, trigger_mode="always_last", **QUIET)
     gr.on(opened, lambda lang: state(store, lang), language, on.labels, **QUIET)
     job = on.go.click(run, given, outputs, concurrency_limit=None, **QUIET)
     # Whoever opens the tab while a training runs sees it, also after a reload.
     tab.select(resume, language, outputs, concurrency_limit=None, **QUIET)
     on.stop.click(halt, language, None, **QUIET)
-    return on.base, job
+    return on.fields["base"], job

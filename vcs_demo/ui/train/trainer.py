@@ -10,7 +10,7 @@ from threading import Lock
 
 from training.retraining.settings import RetrainSettings
 from vcs_demo.ui.html import notice, progress, refusal
-from vcs_demo.ui.train.verdict import facts_of, results, verdict
+from vcs_demo.ui.train.verdict import summary
 from vcs_demo.words import problem, say, words
 
 SCRIPT = Path(__file__).resolve().parents[3] / "training" / "retrain.py"
@@ -68,9 +68,9 @@ class Trainer:
             yield _where(output.with_name(output.name + ".partial") / "progress.json", lang), ""
             time.sleep(PAUSE)
         if process.returncode == 0:
-            text, facts = say(lang, "train.done", name=output.name), facts_of(output.name)
-            text += f"\n{verdict(facts, lang)}" if facts else ""
-            yield notice(text, "good"), results(facts, lang) if facts else ""
+            verdict, figures = summary(output.name, lang)
+            done = say(lang, "train.done", name=output.name)
+            yield notice("\n".join(filter(None, (done, verdict))), "good"), figures
         elif process.returncode in STOPPED:
             yield notice(say(lang, "train.stopped")), ""
         else:

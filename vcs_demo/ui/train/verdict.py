@@ -4,11 +4,11 @@ import json
 
 from annotations.exchange.manifest import freeze
 from annotations.store.label_store import LabelStore
-from training.retraining.card import outcome
+from training.retraining.card import figures, verdict
 from training.retraining.labels import BelowFloor, check_floors
 from training.retraining.settings import RetrainSettings
 from vcs_demo.paths import models_dir
-from vcs_demo.tables import Table, figure
+from vcs_demo.tables import Table
 from vcs_demo.ui.html import tables
 from vcs_demo.ui.label.desk import label_name
 from vcs_demo.words import explain, say
@@ -50,40 +50,26 @@ def facts_of(name: str) -> dict | None:
         return None
 
 
-def verdict(facts: dict, lang: str) -> str:
-    """Say in one sentence whether a retrained model got better."""
-    measure = facts["evaluation"]["main"]
-    row = facts["metrics"][measure]
-    low, high = row["difference_interval"]
-    return say(
-        lang,
-        f"train.{outcome(facts['metrics'], measure)}",
-        measure=measure,
-        before=figure(row["before"]),
-        after=figure(row["after"]),
-        difference=figure(row["difference"], signed=True),
-        low=figure(low, signed=True),
-        high=figure(high, signed=True),
-    )
+def summary(name: str, lang: str) -> tuple[str, str]:
+    """Return whether a retrained model got better, and its figures as tables; empty texts if it has none."""
+    facts = facts_of(name)
+    if facts is None:
+        return "", ""
+    return verdict(facts["metrics"], facts["evaluation"]["main"], lang), results(facts, lang)
 
 
 def results(facts: dict, lang: str) -> str:
     """Return a model's metrics before and after, and what it did to the labels it was trained on, as tables."""
     heads = [say(lang, f"train.{key}") for key in ("measure", "before", "after", "difference")]
-    shown = [Table(heads, [[measure, *_figures(row)] for measure, row in facts["metrics"].items()])]
+    shown = [Table(heads, [[measure, *figures(row)] for measure, row in facts["metrics"].items()])]
     if gains := facts.get("gains"):  # older models have none
         rows = [
             [
                 f"{label_name(row['label'], lang)} ({row['labels']})",
                 say(lang, f"gain.{row['measure']}"),
-                *_figures(row),
+                *figures(row),
             ]
             for row in gains
         ]
         shown.append(Table([say(lang, "gain.label"), *heads], rows, notes=[say(lang, "train.gains")]))
     return tables(*shown)
-
-
-def _figures(row: dict) -> list[str]:
-    columns = (("before", False), ("after", False), ("difference", True))
-    return [figure(row[name], row[f"{name}_interval"], signed=signed) for name, signed in columns]
