@@ -1,4 +1,4 @@
-"""Candidates and answers as Argilla's records and settings, and its records back in.
+"""Export candidates and answers as Argilla's records and settings.
 
 The formats are those of argilla 2.8: `Record.to_dict` and `Settings.serialize` (argilla/src/argilla/records/
 _resource.py, records/_io/_json.py, settings/_resource.py). In Argilla:
@@ -12,20 +12,16 @@ one with the id that an export uses.
 """
 
 import json
-import uuid
 from pathlib import Path
 from typing import Any
 
 from annotations.candidates import LABELS, Candidate
-from annotations.database.events import BadEvent
-from annotations.exchange.answer_rows import candidate_of, given_label, read
-from annotations.exchange.files import BadImport, RowProblem, check_file, read_json, write_lines
-from annotations.exchange.merging import AnswersReport, BadAnswer, Given, Incoming, merge
-from annotations.exchange.wording import FIELDS, LABEL_MEANINGS, LABEL_TITLES, QUESTION, guidelines
+from annotations.exchange.files import bilingual, guidelines
 from annotations.people.pseudonyms import pseudonyms, user_id
 from annotations.store.label_store import LabelStore
-from vcs_demo.errors import quoted
+from vcs_demo.files import write_text
 
+FIELDS = ("query", "positive", "candidate")
 ORIGIN = {"miner": "terms", "rank": "integer", "score": "float"}  # what would tell annotators what to think
 
 
@@ -49,6 +45,7 @@ def export_argilla(store: LabelStore, path: Path | str, *, with_origin: bool = F
         The number of records.
     """
     path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
     with store.database.lock:
         candidates = store.candidates()
         labels = store.database.rows("SELECT candidate_id, annotator, label FROM labels ORDER BY id")
@@ -60,62 +57,9 @@ def export_argilla(store: LabelStore, path: Path | str, *, with_origin: bool = F
         )
     records = [_record(candidate, responses.get(candidate.id), with_origin) for candidate in candidates]
     # In ASCII, since Argilla opens both in the locale's encoding.
-    write_lines(settings_path(path), [json.dumps(_settings(with_origin), indent=1) + "\n"])
-    write_lines(path, [json.dumps(records, indent=1) + "\n"])
+    write_text(settings_path(path), json.dumps(_settings(with_origin), indent=1) + "\n")
+    write_text(path, json.dumps(records, indent=1) + "\n")
     return len(records)
-
-
-def import_argilla(store: LabelStore, path: Path | str, *, sender: str = "") -> AnswersReport:
-    """Merge Argilla's records (`dataset.records.to_json`): their candidates, and their responses as labels.
-
-    Responses to `label` that are no drafts are taken, filed under `sender:user_id` (`argilla:…` by default).
-    Those of a user id that an export made for somebody here count as there where they agree with what stands,
-    and are refused where not.
-
-    Raises:
-        BadImport: no such file, too large, or no list of records.
-        DatabaseUnavailable: it could not be saved; then nothing was added.
-    """
-    path = Path(path)
-    check_file(path)
-    records = read_json(path)
-    if not isinstance(records, list):
-        raise BadImport(f"{quoted(path.name)} is no list of records; write it with dataset.records.to_json.")
-
-    def take(number: int, record: dict[str, Any], into: Incoming) -> None:
-        fields = record.get("fields")
-        if not isinstance(fields, dict):
-            raise BadAnswer("The record has no fields; it must have query, positive and candidate.")
-        candidate = candidate_of(
-            {"query": fields.get("query"), "positive": fields.get("positive")}
-            | {"passage": fields.get("candidate"), "task": "imported", "source": path.name}
-            | {"split": "train", "miner": "imported"}
-        )
-        into.candidates.setdefault(candidate.id, candidate)
-        responses = record.get("responses")
-        given = responses.get("label") if isinstance(responses, dict) else None
-        for response in given if isinstance(given, list) else []:
-            try:
-                label = _given(response, candidate.id, sender)
-            except (BadAnswer, BadEvent) as error:
-                into.problems.append(RowProblem(number, str(error)))
-            else:
-                into.given += [(number, label)] if label else []
-
-    return merge(store, read(enumerate(records, start=1), take, path))
-
-
-def _given(response: Any, candidate: str, sender: str) -> Given | None:
-    """Return a response as a label, None if it is a draft or discarded; raises BadAnswer, BadEvent."""
-    if not isinstance(response, dict):
-        raise BadAnswer(f"The response {quoted(response)} is no object.")
-    if response.get("status", "submitted") not in ("submitted", None):
-        return None
-    try:
-        user = str(uuid.UUID(response.get("user_id")))
-    except (ValueError, TypeError, AttributeError) as error:
-        raise BadAnswer(f"The user_id {quoted(response.get('user_id'))} is no UUID.") from error
-    return given_label(sender, user, candidate, response.get("value"), interface="argilla")
 
 
 def _record(
@@ -144,15 +88,15 @@ def _settings(with_origin: bool) -> dict[str, Any]:
         "questions": [
             {
                 "name": "label",
-                "title": QUESTION,
+                "title": bilingual("question"),
                 "description": "; ".join(
-                    f"{LABEL_TITLES[label]}: {LABEL_MEANINGS[label]}" for label in LABELS
+                    f"{bilingual(f'title_{label}')}: {bilingual(f'meaning_{label}')}" for label in LABELS
                 ),
                 "required": True,
                 "type": "label_selection",
                 "settings": {
                     "type": "label_selection",
-                    "options": [{"value": label, "text": LABEL_TITLES[label]} for label in LABELS],
+                    "options": [{"value": label, "text": bilingual(f"title_{label}")} for label in LABELS],
                     "visible_options": len(LABELS),
                 },
             }
@@ -160,12 +104,12 @@ def _settings(with_origin: bool) -> dict[str, Any]:
         "fields": [
             {
                 "name": name,
-                "title": title,
+                "title": bilingual(f"field_{name}"),
                 "required": True,
                 "type": "text",
                 "settings": {"type": "text", "use_markdown": False},
             }
-            for name, title in FIELDS.items()
+            for name in FIELDS
         ],
         "vectors": [],
         "metadata": [

@@ -1,45 +1,52 @@
-"""Rows of files from elsewhere, each with its line, and whole files written for elsewhere."""
+"""Files from and for elsewhere: rows with their lines, CSV cells that cannot run as formulas, bilingual texts."""
 
 import csv
 import json
-import os
-import uuid
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from annotations.exchange.cells import unguard
 from vcs_demo.errors import UserError, quoted
+from vcs_demo.words import FOLDER, LANGUAGES, say
 
+FORMATS = ("jsonl", "csv", "parquet", "dataset")  # of an export of labels
 MAX_BYTES = 512 * 1024**2
 MAX_LINE = 32 * 1024**2  # bytes of one line of JSONL
 MAX_COLUMNS = 1_000
-_ONE_LINE = {ord(c): f"\\u{ord(c):04x}" for c in "\x85\u2028\u2029"}  # line ends to some readers of JSONL
+_FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
 
 
-class BadImport(UserError, ValueError):
-    """A file that cannot be imported at all."""
+def guard(text: str) -> str:
+    """Put an apostrophe before a text that a spreadsheet could run, or that begins with an apostrophe."""
+    return f"'{text}" if text.startswith("'") or text.lstrip().startswith(_FORMULA) else text
 
 
-@dataclass(frozen=True)
-class RowProblem:
-    """A row that was left out: its line in the file (its row, in Parquet and JSON; both from 1), and why."""
+def unguard(cell: str) -> str:
+    """Take away the apostrophe that `guard` put there, and no other."""
+    return cell[1:] if cell.startswith("'") and guard(cell[1:]) == cell else cell
 
-    line: int
-    reason: str
+
+def bilingual(name: str) -> str:
+    """Return a text for other tools, which show one language, in English and Vietnamese: `Query · Câu hỏi`."""
+    return " · ".join(say(lang, f"export.{name}") for _, lang in LANGUAGES)
+
+
+def guidelines() -> str:
+    """Return the guidelines that the app shows, in both languages, as Markdown."""
+    texts = [(FOLDER / "guidelines" / f"{lang}.md").read_text("utf-8") for _, lang in LANGUAGES]
+    return "\n\n---\n\n".join(text.strip() for text in texts) + "\n"
 
 
 def check_file(path: Path) -> None:
-    """Raise BadImport unless there is such a file, and not too large a one."""
+    """Raise UserError unless there is such a file, and not too large a one."""
     if not path.is_file():
-        raise BadImport(f"There is no file {quoted(path)} to import.")
+        raise UserError(f"There is no file {quoted(path)} to import.")
     if path.stat().st_size > MAX_BYTES:
-        raise BadImport(f"{quoted(path.name)} is larger than {MAX_BYTES // 1024**2} MB; import a part of it.")
+        raise UserError(f"{quoted(path.name)} is larger than {MAX_BYTES // 1024**2} MB; import a part of it.")
 
 
 def read_jsonl(path: Path) -> Iterator[tuple[int, Any]]:
-    """Yield line and value of each line of JSON; the reason, as a string, for a line that is none."""
+    """Yield line and value of each line of JSON; for a line that cannot be read, the reason as a string."""
     with path.open("rb") as file:
         line = 0
         while content := file.readline(MAX_LINE):
@@ -62,23 +69,18 @@ def _json(content: bytes) -> Any:
         return f"The line is not JSON: {error}."
 
 
-def read_json(path: Path) -> Any:
-    """Return the value of a file of JSON; raises BadImport."""
-    try:
-        return json.loads(path.read_bytes().decode("utf-8-sig"))
-    except UnicodeDecodeError as error:
-        raise BadImport(f"{quoted(path.name)} is not UTF-8 text; save it as UTF-8.") from error
-    except (ValueError, RecursionError) as error:
-        raise BadImport(f"{quoted(path.name)} is not JSON ({error}); export it again.") from error
-
-
 def read_csv(
     path: Path, check_header: Callable[[list[str]], None], cell: Callable[[str], Any] = unguard
 ) -> Iterator[tuple[int, Any]]:
-    """Yield line and cells by column of each row of CSV; the reason, as a string, for a row that is none.
+    """Yield line and cells by column of each row of CSV; for a row that cannot be read, the reason as a string.
+
+    Args:
+        path: the file, in UTF-8.
+        check_header: called with the columns; raises where they do not fit.
+        cell: makes a value of a cell's text.
 
     Raises:
-        BadImport: no UTF-8, or a header of too many columns; and what `check_header` raises.
+        UserError: not UTF-8, or a header of too many columns.
     """
     with path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.reader(file, strict=True)
@@ -90,14 +92,14 @@ def read_csv(
             except StopIteration:
                 return
             except UnicodeDecodeError as error:
-                raise BadImport(f"{quoted(path.name)} is not UTF-8 text; save it as UTF-8.") from error
+                raise UserError(f"{quoted(path.name)} is not UTF-8 text; save it as UTF-8.") from error
             except csv.Error as error:
                 yield line, f"The row is not CSV: {error}."
                 continue
             if header is None:
                 header = cells
                 if len(header) > MAX_COLUMNS:
-                    raise BadImport(
+                    raise UserError(
                         f"{quoted(path.name)} has {len(header):,} columns; at most {MAX_COLUMNS:,} are read."
                     )
                 check_header(header)
@@ -105,22 +107,3 @@ def read_csv(
                 yield line, f"The row has {len(cells)} cells, the header {len(header)}."
             elif cells:
                 yield line, {name: cell(text) for name, text in zip(header, cells, strict=True)}
-
-
-def json_line(record: dict[str, Any]) -> str:
-    """Return a record as one line of JSON, whatever its reader takes for the end of a line."""
-    return json.dumps(record, ensure_ascii=False).translate(_ONE_LINE) + "\n"
-
-
-def write_lines(path: Path, lines: Iterable[str], encoding: str = "utf-8") -> None:
-    """Write a file beside its place, synced, then move it there: it is complete or not there."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.partial")
-    try:
-        with part.open("w", encoding=encoding, newline="") as file:
-            file.writelines(lines)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Labels out of the store and back: JSONL, CSV, Parquet and a `datasets` folder. Annotators are never named."""
+"""Labels as files and back: JSONL, CSV, Parquet and a `datasets` folder. Annotators are never named."""
 
 import csv
 import json
@@ -6,13 +6,12 @@ import os
 import shutil
 import uuid
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from annotations.candidates import LABELS, LabelledCandidate
-from annotations.exchange.cells import guard, unguard
-from annotations.exchange.triples import ImportReport, RowProblem, import_triples
-from annotations.store.label_store import LabelStore
+from annotations.exchange.files import FORMATS, guard, unguard
 from vcs_demo.background import TRANSFORMERS
 from vcs_demo.errors import UserError, quoted
 from vcs_demo.files import json_line
@@ -20,17 +19,6 @@ from vcs_demo.files import json_line
 if TYPE_CHECKING:
     import pyarrow
 
-__all__ = [
-    "FORMATS",
-    "ExchangeError",
-    "ImportReport",
-    "RowProblem",
-    "export",
-    "import_triples",
-    "read_export",
-]
-
-FORMATS = ("jsonl", "csv", "parquet", "dataset")
 TEXT, INTEGER, REAL = "string", "int64", "float64"
 COLUMNS = {
     "query": TEXT,
@@ -57,39 +45,61 @@ _PYTHON = {TEXT: str, INTEGER: int | None, REAL: float | int | None}
 _OWN_NAME = {"negative": "passage", "candidate_id": "id"}  # column → field, where they differ
 
 
-class ExchangeError(UserError, ValueError):
-    """A file that is no export, or a format that is not known."""
-
-
-def export(store: LabelStore, path: Path | str, format: str | None = None, *, triples: bool = False) -> int:
-    """Write every labelled candidate to a file, or to a folder for `dataset`; return the number of rows.
-
-    The file is complete or not there: it is written beside its place and then moved. In CSV (UTF-8 with a mark,
-    for spreadsheets) a text that a spreadsheet could take for a formula gets an apostrophe before it, and so
-    does a text that begins with one; `read_export` takes exactly that apostrophe away.
-
-    Args:
-        store: the labels.
-        path: where to; what is there is replaced, except a folder that is no data set.
-        format: one of `FORMATS`; by default told by the path's ending, a folder where it has none.
-        triples: write only the `hard` ones, as `anchor, positive, negative` for sentence-transformers.
+def format_of(path: Path, format: str | None = None) -> str:
+    """Return the format to write a path in: the one asked for, else the one of its ending, else `dataset`.
 
     Raises:
-        ExchangeError: unknown format, the folder holds something else, or no rows for `dataset`.
+        UserError: an unknown format, or the path is a folder that holds something else.
     """
-    path = Path(path)
     format = format or path.suffix.lstrip(".").lower() or "dataset"
     if format not in FORMATS:
-        raise ExchangeError(f"{quoted(format)} is not a format; the formats are {', '.join(FORMATS)}.")
+        raise UserError(f"{quoted(format)} is not a format; the formats are {', '.join(FORMATS)}.")
     if path.is_dir() and (format != "dataset" or (any(path.iterdir()) and not _is_dataset(path))):
-        raise ExchangeError(f"{quoted(path)} is a folder with something else in it; give another path.")
-    columns = TRIPLE_COLUMNS if triples else COLUMNS
-    rows = rows_of(store.labelled(), triples=triples)
+        raise UserError(f"{quoted(path)} is a folder with something else in it; give another path.")
+    return format
+
+
+def write_rows(path: Path, rows: list[dict[str, Any]], format: str, *, triples: bool = False) -> None:
+    """Write the rows of an export (see `rows_of`) to a path where nothing is.
+
+    In CSV (UTF-8 with a mark, for spreadsheets) a text that a spreadsheet could take for a formula gets an
+    apostrophe before it, and so does a text that begins with one; `read_export` takes exactly that apostrophe away.
+
+    Raises:
+        UserError: a `dataset` without rows.
+    """
     if format == "dataset" and not rows:  # datasets 5.2 saves an empty one, but cannot load it again
-        raise ExchangeError("There is nothing to export yet, and a data set cannot be empty; label first.")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _replace(path, lambda part: _WRITERS[format](part, rows, columns))
-    return len(rows)
+        raise UserError("There is nothing to export yet, and a data set cannot be empty; label first.")
+    _WRITERS[format](path, rows, TRIPLE_COLUMNS if triples else COLUMNS)
+
+
+@contextmanager
+def replacing(path: Path, stale: Path) -> Iterator[Path]:
+    """Yield where to write a file or folder; when it is complete, sync it and move it into its place.
+
+    Args:
+        path: its place. A failure leaves what is there.
+        stale: a file about what was there, removed before the move.
+    """
+    part = path.with_name(f".{path.name[:80]}.{uuid.uuid4().hex[:8]}.partial")
+    old = part.with_suffix(".old.partial")
+    try:
+        yield part
+        for file in part.rglob("*") if part.is_dir() else [part]:
+            with file.open("rb") as opened:
+                os.fsync(opened.fileno())
+        stale.unlink(missing_ok=True)
+        if path.is_dir():  # a folder cannot be replaced in one step: the old one is moved aside for a moment
+            path.rename(old)
+        part.replace(path)
+    finally:
+        if old.exists() and not path.exists():
+            old.rename(path)
+        for left in (part, old):
+            if left.is_dir():
+                shutil.rmtree(left)
+            else:
+                left.unlink(missing_ok=True)
 
 
 def rows_of(labelled: Iterable[LabelledCandidate], *, triples: bool = False) -> list[dict[str, Any]]:
@@ -101,25 +111,25 @@ def rows_of(labelled: Iterable[LabelledCandidate], *, triples: bool = False) -> 
 
 
 def read_export(path: Path | str) -> list[LabelledCandidate]:
-    """Read what `export` wrote, in any of its formats.
+    """Read an export of labels in any of its formats.
 
     Raises:
-        ExchangeError: missing, not an export, or a row that cannot be read (named by its number).
+        UserError: missing, not an export, or a row that cannot be read (named by its number).
     """
     path = Path(path)
     kind = "dataset" if path.is_dir() else path.suffix.lstrip(".").lower()
     if not path.exists():
-        raise ExchangeError(f"There is no export at {quoted(path)}.")
+        raise UserError(f"There is no export at {quoted(path)}.")
     if kind not in _READERS:
-        raise ExchangeError(f"{quoted(path)} is not an export: .jsonl, .csv, .parquet or a data set folder.")
+        raise UserError(f"{quoted(path)} is not an export: .jsonl, .csv, .parquet or a data set folder.")
     labelled = []
     try:
         for number, row in enumerate(_READERS[kind](path), start=1):
             labelled.append(_labelled(row, path, number))
-    except ExchangeError:
+    except UserError:
         raise
     except (ValueError, OSError, csv.Error) as error:  # pyarrow's and json's errors are ValueErrors
-        raise ExchangeError(
+        raise UserError(
             f"{quoted(path)} cannot be read after row {len(labelled)}: {quoted(error, 160)}; export it again."
         ) from error
     return labelled
@@ -133,9 +143,9 @@ def _row(item: LabelledCandidate) -> dict[str, Any]:
 def _labelled(row: Any, path: Path, number: int) -> LabelledCandidate:
     if not isinstance(row, dict) or (missing := [c for c in COLUMNS if c not in row]):
         lacks = f"has no {', '.join(missing)}" if isinstance(row, dict) else "is not an object"
-        raise ExchangeError(f"Row {number} of {quoted(path)} {lacks}; it is not an export of labels.")
+        raise UserError(f"Row {number} of {quoted(path)} {lacks}; it is not an export of labels.")
     if row["label"] not in LABELS:
-        raise ExchangeError(
+        raise UserError(
             f"Row {number} of {quoted(path)} has the label {quoted(row['label'])}; "
             f"the labels are {', '.join(LABELS)}."
         )
@@ -143,9 +153,7 @@ def _labelled(row: Any, path: Path, number: int) -> LabelledCandidate:
     wrong = [column for column, kind in COLUMNS.items() if not isinstance(row[column], _PYTHON[kind])]
     votes = None if wrong else json.loads(row["votes"])
     if wrong or not isinstance(votes, dict):
-        raise ExchangeError(
-            f"Row {number} of {quoted(path)}: {', '.join(wrong) or 'votes'} is not as exported."
-        )
+        raise UserError(f"Row {number} of {quoted(path)}: {', '.join(wrong) or 'votes'} is not as exported.")
     return LabelledCandidate(**values | {"votes": votes})
 
 
@@ -211,7 +219,7 @@ def _read_dataset(path: Path) -> Iterator[dict]:
     import datasets
 
     if not _is_dataset(path):
-        raise ExchangeError(f"{quoted(path)} is a folder, but no data set that was exported.")
+        raise UserError(f"{quoted(path)} is a folder, but no data set that was exported.")
     yield from datasets.load_from_disk(str(path))
 
 
@@ -221,23 +229,3 @@ _READERS = {"jsonl": _read_jsonl, "csv": _read_csv, "parquet": _read_parquet, "d
 
 def _is_dataset(path: Path) -> bool:
     return (path / "dataset_info.json").is_file() and (path / "state.json").is_file()
-
-
-def _replace(path: Path, write: Callable[[Path], None]) -> None:
-    """Write beside the path, sync, then move into its place."""
-    part = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.partial")
-    old = part.with_suffix(".old.partial")
-    try:
-        write(part)
-        for file in part.rglob("*") if part.is_dir() else [part]:
-            with file.open("rb") as opened:
-                os.fsync(opened.fileno())
-        if path.is_dir():  # a folder cannot be replaced in one step: the old one stands aside for a moment
-            path.rename(old)
-        part.replace(path)
-    finally:
-        for left in (part, old):
-            if left.is_dir():
-                shutil.rmtree(left)
-            else:
-                left.unlink(missing_ok=True)

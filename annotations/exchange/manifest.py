@@ -1,9 +1,9 @@
-"""The manifest of labels: what they were when they were frozen, and the hash by which a later change shows."""
+"""The manifest of labels: what they were at their export, and the hash by which a later change shows."""
 
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -11,18 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from annotations.candidates import LABELS, LabelledCandidate
-from annotations.exchange.labels import export, read_export, rows_of
-from annotations.quality.agreement import agreement, label_rows
+from annotations.exchange.labels import format_of, read_export, replacing, rows_of, write_rows
+from annotations.quality.agreement import alpha, label_rows
 from annotations.quality.agreement_report import REASONS, Estimate
 from annotations.store.label_store import LabelStore
 from vcs_demo.errors import UserError, quoted
-from vcs_demo.files import json_line
+from vcs_demo.files import json_line, written_whole
 
 CONSENSUS = "an adjudicator's decision, else the majority of each candidate's labels; a tie is unsure"
-
-
-class ManifestError(UserError, ValueError):
-    """An export that was changed after it was written, or a manifest that cannot be read."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +31,7 @@ class Manifest:
         alpha: Krippendorff's α, nominal, with its 95 % interval over queries, or the reason why there is none.
         candidates: how many the store had, labelled or not; None where nobody knows.
         annotators: how many gave a label; None where nobody knows.
-        created: when it was frozen, UTC, ISO 8601; empty where it was not.
+        created: when the labels left the store, UTC, ISO 8601; empty for an export without manifest.
     """
 
     sha256: str
@@ -44,11 +40,6 @@ class Manifest:
     candidates: int | None = None
     annotators: int | None = None
     created: str = ""
-
-    @property
-    def frozen(self) -> bool:
-        """Tell whether the labels are known to be what they were when they left the store."""
-        return bool(self.created)
 
     @property
     def labelled(self) -> int:
@@ -64,7 +55,7 @@ class Manifest:
         """Return what the manifest's file holds."""
         return {
             "sha256": self.sha256,
-            "frozen": self.frozen,
+            "frozen": bool(self.created),
             "candidates": self.candidates,
             "labelled": self.labelled,
             "labels": self.labels,
@@ -77,13 +68,13 @@ class Manifest:
 
     def sentence(self) -> str:
         """Say in one line what the labels are, for output and model card."""
-        known = f"Frozen {self.created}" if self.frozen else "Unfrozen: an export without manifest"
+        when = f"As of {self.created}" if self.created else "An export without manifest"
         counts = ", ".join(f"{count} {label}" for label, count in self.labels.items() if count) or "none"
         of = "an unknown number of" if self.candidates is None else f"{self.candidates:,}"
         share = "" if self.coverage is None else f" (coverage {self.coverage:.3f})"
         people = "" if self.annotators is None else f"; annotators: {self.annotators}"
         return (
-            f"{known}; sha256 {self.sha256}; {self.labelled:,} of {of} candidates labelled{share}: {counts}"
+            f"{when}; sha256 {self.sha256}; {self.labelled:,} of {of} candidates labelled{share}: {counts}"
             f"{people}; {alpha_words(self.alpha)}; consensus: {CONSENSUS}."
         )
 
@@ -115,58 +106,47 @@ def read_labels(path: Path | str) -> FrozenLabels:
             is_database = file.read(16) == b"SQLite format 3\x00"
         if is_database:
             with LabelStore(path, read_only=True) as store:
-                return FrozenLabels(*freeze(store))
+                return read_store(store)
     labelled = read_export(path)
     return FrozenLabels(labelled, manifest_of(path, labelled))
 
 
-def alpha_words(alpha: Estimate) -> str:
-    """Say α with its interval, or why there is none."""
-    if alpha.value is None:
-        return f"Krippendorff's α undefined ({REASONS[alpha.reason].rstrip('.')})"
-    spread = "no interval" if alpha.low is None else f"95 % interval {alpha.low:.3f} to {alpha.high:.3f}"
-    return (
-        f"Krippendorff's α {alpha.value:.3f} ({spread}, {alpha.items:,} candidates with two labels or more)"
-    )
-
-
-def sha256_of(labelled: Iterable[LabelledCandidate], *, triples: bool = False) -> str:
-    """Hash labels as the lines of their JSONL export."""
-    digest = hashlib.sha256()
-    for row in rows_of(labelled, triples=triples):
-        digest.update(json_line(row).encode())
-    return digest.hexdigest()
-
-
-def freeze(store: LabelStore) -> tuple[list[LabelledCandidate], Manifest]:
+def read_store(store: LabelStore) -> FrozenLabels:
     """Return a store's labelled candidates and their manifest, both of one moment."""
-    with _one_moment(store):
-        labelled, rows, progress = store.labelled(), label_rows(store), store.progress()
-    return labelled, Manifest(
-        sha256_of(labelled),
-        _counts(labelled),
-        agreement(rows).overall["alpha"],
-        progress["candidates"],
-        progress["annotators"],
-        datetime.now(UTC).isoformat(timespec="seconds"),
-    )
+    labelled, _, manifest = _read(store)
+    return FrozenLabels(labelled, manifest)
 
 
-def export_frozen(
+def export_labels(
     store: LabelStore, path: Path | str, format: str | None = None, *, triples: bool = False
 ) -> tuple[int, Path]:
-    """Export labels (see `export`) with a manifest beside them; return the rows and the manifest's path.
+    """Write every labelled candidate to a file, or to a folder for `dataset`, and the manifest beside it.
+
+    Both are written beside their places, then moved. A crash in between leaves labels without a manifest, never
+    with that of others.
+
+    Args:
+        store: the labels.
+        path: where to; what is there is replaced, except a folder that is no data set.
+        format: one of `FORMATS`; by default that of the path's ending, `dataset` where it has none.
+        triples: write only the `hard` ones, as `anchor, positive, negative` for sentence-transformers.
+
+    Returns:
+        The number of rows, and the manifest's path.
 
     Raises:
-        ExchangeError: see `export`.
+        UserError: an unknown format, a folder that holds something else, or no rows for `dataset`.
+        OSError: it cannot be written; what was there before is left as it was.
     """
-    with _one_moment(store):
-        labelled, manifest = freeze(store)
-        count = export(store, path, format, triples=triples)
-    beside = manifest_path(path)
-    facts = replace(manifest, sha256=sha256_of(labelled, triples=triples)).as_json()
-    beside.write_text(json.dumps(facts, ensure_ascii=False, indent=1) + "\n", "utf-8")
-    return count, beside
+    path, beside = Path(path), manifest_path(path)
+    format = format_of(path, format)
+    _, rows, manifest = _read(store, triples=triples)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with written_whole(beside) as file:
+        file.write(json.dumps(manifest.as_json(), ensure_ascii=False, indent=1) + "\n")
+        with replacing(path, stale=beside) as part:
+            write_rows(part, rows, format, triples=triples)
+    return len(rows), beside
 
 
 def manifest_path(path: Path | str) -> Path:
@@ -179,41 +159,78 @@ def manifest_of(path: Path | str, labelled: list[LabelledCandidate]) -> Manifest
     """Return the manifest of an export that was read, or what can be told without one.
 
     Raises:
-        ManifestError: the export is not what its manifest says, or the manifest cannot be read.
+        UserError: the export is not what its manifest says, or the manifest cannot be read.
     """
-    path, beside, found = Path(path), manifest_path(path), sha256_of(labelled)
+    path, beside, digest = Path(path), manifest_path(path), _sha256(rows_of(labelled))
     if not beside.is_file():
-        return Manifest(found, _counts(labelled), _alpha_of_votes(labelled))
-    manifest = _read(beside, _counts(labelled))
-    if manifest.sha256 != found:
-        raise ManifestError(
-            f"{quoted(path.name)} was changed after its export: its labels hash to {found[:12]}…, "
-            f"{beside.name} says {manifest.sha256[:12]}…; export again, or delete {beside.name} to use it unfrozen."
+        return Manifest(digest, _counts(labelled), _alpha_of_votes(labelled))
+    manifest = _parsed(beside, _counts(labelled))
+    if manifest.sha256 != digest:
+        raise UserError(
+            f"{quoted(path.name)} was changed after its export: its labels hash to {digest[:12]}…, {beside.name} "
+            f"says {manifest.sha256[:12]}…; export again, or delete {beside.name} to use the labels without it."
         )
     return manifest
 
 
-def _read(path: Path, labels: dict[str, int]) -> Manifest:
+def alpha_words(alpha: Estimate) -> str:
+    """Say α with its interval, or why there is none."""
+    if alpha.value is None:
+        return f"Krippendorff's α undefined ({REASONS[alpha.reason].rstrip('.')})"
+    spread = "no interval" if alpha.low is None else f"95 % interval {alpha.low:.3f} to {alpha.high:.3f}"
+    return (
+        f"Krippendorff's α {alpha.value:.3f} ({spread}, {alpha.items:,} candidates with two labels or more)"
+    )
+
+
+def _read(
+    store: LabelStore, *, triples: bool = False
+) -> tuple[list[LabelledCandidate], list[dict[str, Any]], Manifest]:
+    """Return labelled candidates, the rows of their export, and the manifest of these, all of one moment."""
+    with _one_moment(store):
+        labelled, given, progress = store.labelled(), label_rows(store), store.progress()
+    rows = rows_of(labelled, triples=triples)
+    manifest = Manifest(
+        _sha256(rows),
+        _counts(labelled),
+        alpha(given),
+        progress["candidates"],
+        progress["annotators"],
+        datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+    return labelled, rows, manifest
+
+
+def _sha256(rows: list[dict[str, Any]]) -> str:
+    """Hash the rows of an export as the lines of its JSONL."""
+    digest = hashlib.sha256()
+    for row in rows:
+        digest.update(json_line(row).encode())
+    return digest.hexdigest()
+
+
+def _parsed(path: Path, labels: dict[str, int]) -> Manifest:
     try:
         facts = json.loads(path.read_text("utf-8"))
         figures = [
             None if (x := facts["alpha"][name]) is None else float(x) for name in ("value", "low", "high")
         ]
-        alpha = Estimate(*figures, int(facts["alpha"]["items"]), str(facts["alpha"]["reason"]))
-        if not all(x is None or x <= 1 for x in figures) or (None in figures and alpha.reason not in REASONS):
+        estimate = Estimate(*figures, int(facts["alpha"]["items"]), str(facts["alpha"]["reason"]))
+        unexplained = None in figures and estimate.reason not in REASONS
+        if unexplained or not all(x is None or x <= 1 for x in figures):
             raise ValueError("alpha is not as exported")
         counts = int(facts["candidates"]), int(facts["annotators"])
-        return Manifest(str(facts["sha256"]), labels, alpha, *counts, str(facts["created"]))
+        return Manifest(str(facts["sha256"]), labels, estimate, *counts, str(facts["created"]))
     except (OSError, ValueError, TypeError, KeyError) as error:
-        raise ManifestError(
-            f"{quoted(path.name)} is no manifest of an export ({quoted(error)}); export again, or delete it to use "
-            "the labels unfrozen."
+        raise UserError(
+            f"{quoted(path.name)} is not the manifest of an export ({quoted(error)}); export again, or delete it to "
+            "use the labels without it."
         ) from error
 
 
 def _counts(labelled: list[LabelledCandidate]) -> dict[str, int]:
-    found = Counter(item.label for item in labelled)
-    return {label: found[label] for label in LABELS}
+    counts = Counter(item.label for item in labelled)
+    return {label: counts[label] for label in LABELS}
 
 
 def _alpha_of_votes(labelled: list[LabelledCandidate]) -> Estimate:
@@ -223,21 +240,18 @@ def _alpha_of_votes(labelled: list[LabelledCandidate]) -> Estimate:
         for item in labelled
         for number, label in enumerate(Counter(item.votes).elements())
     ]
-    alpha = agreement(rows).overall["alpha"]
+    estimate = alpha(rows)
     # One vote a candidate may be one annotator's or several who share nothing.
-    return replace(alpha, reason="nothing_shared") if alpha.reason == "one_annotator" else alpha
+    return replace(estimate, reason="nothing_shared") if estimate.reason == "one_annotator" else estimate
 
 
 @contextmanager
 def _one_moment(store: LabelStore) -> Iterator[None]:
-    """Hold one view of the database, whatever other processes write meanwhile; may be nested."""
+    """Hold one view of the database, whatever other processes write meanwhile."""
     connection = store.database.db
     with store.database.lock:
-        outer = connection.in_transaction
-        if not outer:
-            connection.execute("BEGIN")
+        connection.execute("BEGIN")
         try:
             yield
         finally:
-            if not outer:
-                connection.rollback()
+            connection.rollback()

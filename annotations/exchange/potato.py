@@ -1,4 +1,4 @@
-"""Candidates and answers as a Potato project, and the labels of its annotators back in.
+"""Export candidates and answers as a Potato project.
 
 The formats are those of davidjurgens/potato. An annotator's labels are kept in `annotation_output/<user>/`: by Potato 1
 as lines of `annotated_instances.jsonl` (`save_user_state` in potato/user_state_management.py of 1.x), by Potato 2 as
@@ -15,13 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from annotations.candidates import LABELS, Candidate
-from annotations.exchange.answer_rows import given_label, read
-from annotations.exchange.files import BadImport, check_file, json_line, read_json, read_jsonl, write_lines
-from annotations.exchange.merging import AnswersReport, BadAnswer, Incoming, merge
-from annotations.exchange.wording import FIELDS, LABEL_MEANINGS, LABEL_TITLES, QUESTION
+from annotations.exchange.files import bilingual
 from annotations.people.pseudonyms import pseudonyms
 from annotations.store.label_store import LabelStore
-from vcs_demo.errors import quoted
+from vcs_demo.errors import UserError, quoted
+from vcs_demo.files import write_jsonl, write_text
 
 LINES, STATE = "annotated_instances.jsonl", "user_state.json"
 TASK = "hard-negatives"
@@ -37,11 +35,11 @@ def export_potato(store: LabelStore, folder: Path | str) -> int:
         The number of candidates.
 
     Raises:
-        BadImport: the folder has something in it.
+        UserError: the folder has something in it.
     """
     folder = Path(folder)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise BadImport(f"{quoted(folder)} is there and not empty; give a new folder for the Potato project.")
+        raise UserError(f"{quoted(folder)} is there and not empty; give a new folder for the Potato project.")
     with store.database.lock:
         candidates = {candidate.id: candidate for candidate in store.candidates()}
         labels = store.database.rows("SELECT candidate_id, annotator, label FROM labels ORDER BY id")
@@ -51,13 +49,15 @@ def export_potato(store: LabelStore, folder: Path | str) -> int:
         by_user.setdefault(called[row["annotator"]], {})[row["candidate_id"]] = row["label"]
     part = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.partial")
     try:
-        write_lines(part / "config.yaml", _config())
+        (part / "data").mkdir(parents=True)
+        write_text(part / "config.yaml", "".join(_config()))
         items = ({"id": c.id, "text": _text(c)} for c in candidates.values())
-        write_lines(part / "data" / "candidates.jsonl", map(json_line, items))
+        write_jsonl(part / "data" / "candidates.jsonl", items)
         for user, given in by_user.items():
             output = part / "annotation_output" / user
-            write_lines(output / LINES, (json_line(_line(candidates[id], given[id])) for id in given))
-            write_lines(output / STATE, [json.dumps(_state(user, given), indent=1) + "\n"])
+            output.mkdir(parents=True)
+            write_jsonl(output / LINES, (_line(candidates[id], given[id]) for id in given))
+            write_text(output / STATE, json.dumps(_state(user, given), indent=1) + "\n")
         if folder.exists():
             folder.rmdir()
         part.rename(folder)
@@ -66,76 +66,12 @@ def export_potato(store: LabelStore, folder: Path | str) -> int:
     return len(candidates)
 
 
-def import_potato(store: LabelStore, path: Path | str, *, sender: str = "") -> AnswersReport:
-    """Merge the labels of a Potato project whose candidates are here, filed under `sender:user` (`potato:…`).
-
-    Args:
-        store: the labels.
-        path: an `annotated_instances.jsonl` or `user_state.json`, or a folder with those of several users.
-        sender: who it is from, where two projects have users of the same name.
-
-    Raises:
-        BadImport: there is no such file, or one that is too large or unreadable.
-        DatabaseUnavailable: it could not be saved; then nothing was added.
-    """
-    path = Path(path)
-    files = sorted(f for f in path.rglob("*.json*") if f.name in (LINES, STATE)) if path.is_dir() else [path]
-    if not files:
-        raise BadImport(f"{quoted(path)} has no {LINES} and no {STATE}; give the output folder of Potato.")
-    # A user who has both was exported for both versions, or has moved to the newer one, whose file is the newer.
-    files = [f for f in files if f.name == STATE or f.with_name(STATE) not in files]
-
-    def take(line: int, row: dict[str, Any], into: Incoming) -> None:
-        user, candidate, chosen = row["user"], row["id"], row["chosen"]
-        if not isinstance(candidate, str):
-            raise BadAnswer(f"The id is {quoted(candidate)}; it must be a candidate's.")
-        if len(chosen) != 1:
-            raise BadAnswer(
-                f"The item {quoted(candidate)} has the labels {quoted(chosen)}; it must have one."
-            )
-        into.given.append((line, given_label(sender, user, candidate, chosen[0], interface="potato")))
-
-    return merge(store, read(_rows(files), take, path))
-
-
-def _rows(files: list[Path]) -> Iterator[tuple[int, Any]]:
-    for file in files:
-        check_file(file)
-        if file.suffix == ".jsonl":
-            user = file.resolve().parent.name
-            for line, row in read_jsonl(file):
-                if isinstance(row, dict):
-                    row = {"user": user, "id": row.get("id"), "chosen": _chosen(row.get("label_annotations"))}
-                yield line, row
-            continue
-        state = read_json(file)
-        labels = state.get("instance_id_to_label_to_value") if isinstance(state, dict) else None
-        if not isinstance(labels, dict):
-            raise BadImport(f"{quoted(file.name)} is no {STATE} of Potato; it has no labels by instance.")
-        for number, (item, given) in enumerate(labels.items(), start=1):
-            yield number, {"user": state.get("user_id"), "id": item, "chosen": _chosen(given)}
-
-
-def _chosen(given: Any) -> list[str]:
-    """Return the chosen labels of our scheme, from either version: {scheme: {label: value}} or a list of pairs."""
-    if isinstance(given, list):  # [[{"schema": …, "name": …}, value], …]
-        pairs = [pair for pair in given if isinstance(pair, list) and len(pair) == 2]
-        chosen = [
-            (name.get("name"), value)
-            for name, value in pairs
-            if isinstance(name, dict) and name.get("schema") == "label"
-        ]
-    else:
-        scheme = given.get("label") if isinstance(given, dict) else None
-        chosen = list(scheme.items()) if isinstance(scheme, dict) else []
-    return [name for name, value in chosen if name in LABELS and value]
-
-
 def _text(candidate: Candidate) -> str:
     texts = (candidate.query, candidate.positive, candidate.passage)
+    titles = [bilingual(f"field_{name}") for name in ("query", "positive", "candidate")]
     return "".join(
         f"<p><b>{html.escape(title)}</b><br>{html.escape(text).replace(chr(10), '<br>')}</p>"
-        for title, text in zip(FIELDS.values(), texts, strict=True)
+        for title, text in zip(titles, texts, strict=True)
     )
 
 
@@ -175,9 +111,9 @@ def _config() -> Iterator[str]:
     yield "item_properties:\n  id_key: id\n  text_key: text\n"
     yield "annotation_schemes:\n"
     yield "  - annotation_type: radio\n    name: label\n"
-    yield f"    description: {json.dumps(QUESTION, ensure_ascii=False)}\n"
+    yield f"    description: {json.dumps(bilingual('question'), ensure_ascii=False)}\n"
     yield "    label_requirement:\n      required: true\n    labels:\n"
     for key, label in enumerate(LABELS, start=1):
         yield f'      - name: {label}\n        key_value: "{key}"\n'
-        yield f"        displayed_label: {json.dumps(LABEL_TITLES[label], ensure_ascii=False)}\n"
-        yield f"        tooltip: {json.dumps(LABEL_MEANINGS[label], ensure_ascii=False)}\n"
+        yield f"        displayed_label: {json.dumps(bilingual(f'title_{label}'), ensure_ascii=False)}\n"
+        yield f"        tooltip: {json.dumps(bilingual(f'meaning_{label}'), ensure_ascii=False)}\n"

@@ -7,11 +7,11 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from annotations.candidates import BadCandidate, Candidate
-from annotations.exchange.cells import unguard
-from annotations.exchange.files import BadImport, RowProblem, check_file, read_csv, read_jsonl
+from annotations.candidates import Candidate
+from annotations.exchange.files import check_file, read_csv, read_jsonl, unguard
+from annotations.problems import RowProblem
 from annotations.store.label_store import LabelStore
-from vcs_demo.errors import quoted
+from vcs_demo.errors import UserError, quoted
 from vcs_demo.text import content_hash
 
 COLUMNS = {
@@ -50,14 +50,14 @@ def import_triples(
     the arguments hold, the source is the file's name, and ids come from the texts.
 
     Raises:
-        BadImport: no such file, not .jsonl, .csv or .parquet, too large, or unreadable.
+        UserError: no such file, not .jsonl, .csv or .parquet, too large, or unreadable.
         DatabaseUnavailable: it could not be saved; then nothing was added.
     """
     path = Path(path)
     read = _READERS.get(path.suffix.lower())
     check_file(path)
     if read is None:
-        raise BadImport(f"{quoted(path.name)} cannot be imported; give a .jsonl, .csv or .parquet file.")
+        raise UserError(f"{quoted(path.name)} cannot be imported; give a .jsonl, .csv or .parquet file.")
     defaults = {"task": task, "source": path.name, "split": split, "miner": miner}
     candidates: list[Candidate] = []
     problems: list[RowProblem] = []
@@ -66,40 +66,40 @@ def import_triples(
         rows += 1
         try:
             candidates += _candidates(row, defaults)
-        except BadCandidate as error:
+        except UserError as error:
             problems.append(RowProblem(line, str(error)))
         if len(candidates) > MAX_TRIPLES:
-            raise BadImport(f"{quoted(path.name)} has over {MAX_TRIPLES:,} triples; import a part of it.")
+            raise UserError(f"{quoted(path.name)} has over {MAX_TRIPLES:,} triples; import a part of it.")
     added, already_there = store.add_candidates(candidates)
     return ImportReport(rows, added, already_there, problems)
 
 
 def _candidates(row: Any, defaults: dict[str, str]) -> list[Candidate]:
-    """Return a row's candidates; raises BadCandidate with the reason. A string as row is a reason already."""
+    """Return a row's candidates; raises UserError with the reason. A string as row is a reason already."""
     if isinstance(row, str):
-        raise BadCandidate(row)
+        raise UserError(row)
     if not isinstance(row, dict):
-        raise BadCandidate("The line is not a JSON object; write {'query': …, 'positive': …, 'negative': …}.")
+        raise UserError("The line is not a JSON object; write {'query': …, 'positive': …, 'negative': …}.")
     row = {str(name).strip().lower(): value for name, value in row.items()}
     texts = {}
     for name, aliases in COLUMNS.items():
         value = next((row[alias] for alias in aliases if row.get(alias) is not None), None)
         if value is None:
-            raise BadCandidate(f"There is no {aliases[0]} (it can also be named {' or '.join(aliases[1:])}).")
+            raise UserError(f"There is no {aliases[0]} (it can also be named {' or '.join(aliases[1:])}).")
         texts[name] = value if isinstance(value, list) and name != "query" else [value]
         if not texts[name] or not all(isinstance(text, str) for text in texts[name]):
-            raise BadCandidate(f"The {aliases[0]} is {quoted(value)}; it must be text.")
+            raise UserError(f"The {aliases[0]} is {quoted(value)}; it must be text.")
     known = {name: row[name] for name in PROVENANCE if isinstance(row.get(name), str) and row[name]}
     known = defaults | known
     if known["split"].lower() == "test":
-        raise BadCandidate("The row is of a test split, which models are evaluated on; leave it out.")
+        raise UserError("The row is of a test split, which models are evaluated on; leave it out.")
     if len(texts["positive"]) * len(texts["passage"]) > MAX_PER_ROW:
-        raise BadCandidate(f"The row's lists make over {MAX_PER_ROW:,} triples; split it.")
+        raise UserError(f"The row's lists make over {MAX_PER_ROW:,} triples; split it.")
     if len(texts["positive"]) * len(texts["passage"]) > 1:
         known = {name: value for name, value in known.items() if name not in ("positive_id", "passage_id")}
     positives = {content_hash(text) for text in texts["positive"]}
     if any(content_hash(text) in positives for text in texts["passage"]):
-        raise BadCandidate("A negative has the same text as a positive; one of the two is wrong.")
+        raise UserError("A negative has the same text as a positive; one of the two is wrong.")
     return [
         Candidate.create(query=texts["query"][0], positive=positive, passage=passage, **known)
         for positive, passage in product(texts["positive"], texts["passage"])
@@ -135,14 +135,14 @@ def _read_parquet(path: Path) -> Iterator[tuple[int, Any]]:
                 row += 1
                 yield row, content
     except pyarrow.ArrowException as error:
-        raise BadImport(f"{quoted(path.name)} is not a Parquet file ({quoted(error)}).") from error
+        raise UserError(f"{quoted(path.name)} is not a Parquet file ({quoted(error)}).") from error
 
 
 def _check_header(names: list[str], path: Path) -> None:
     there = {name.strip().lower() for name in names}
     for aliases in COLUMNS.values():
         if there.isdisjoint(aliases):
-            raise BadImport(
+            raise UserError(
                 f"{quoted(path.name)} has no column {' or '.join(aliases)}; it has {quoted(', '.join(names))}."
             )
 

@@ -5,11 +5,11 @@ import hmac
 import json
 import os
 import secrets
-import tempfile
 import unicodedata
 from pathlib import Path
 
 from vcs_demo.errors import UserError, quoted
+from vcs_demo.files import written_whole
 from vcs_demo.paths import data_dir
 from vcs_demo.text import nfc
 
@@ -20,17 +20,13 @@ _SCRYPT = {"n": 2**14, "r": 8, "p": 1}  # 16 MB and some 50 ms a try (RFC 7914)
 _RESERVED = {"local", "visitor"}  # what labels and visitors without an account are filed under
 
 
-class BadAccount(UserError, ValueError):
-    """A name, role or password that cannot be taken, or an account that is not there."""
-
-
 def accounts_path() -> Path:
-    """Return where the accounts are kept; the file may not exist."""
+    """Return the path of the accounts (the file may not exist)."""
     return data_dir() / "accounts.json"
 
 
 def accounts() -> dict[str, str]:
-    """Return name → role of all accounts; raises BadAccount if the file is broken."""
+    """Return name → role of all accounts; raises UserError if the file is broken."""
     return {name: entry["role"] for name, entry in _read().items()}
 
 
@@ -38,18 +34,18 @@ def add_account(name: str, role: str, password: str) -> None:
     """Add an account, or give one another role and password.
 
     Raises:
-        BadAccount: an empty, reserved or over-long name, an unknown role, a password of under 8 characters.
+        UserError: an empty, reserved or over-long name, an unknown role, a password of under 8 characters.
     """
     name = nfc(name).strip()
     if not name or len(name) > LONGEST_NAME or name.lower() in _RESERVED or not name.isprintable():
-        raise BadAccount(
-            f"The name {quoted(name)} cannot be taken; give 1 to {LONGEST_NAME} printable characters, and not "
+        raise UserError(
+            f"The name {quoted(name)} cannot be used; give 1 to {LONGEST_NAME} printable characters, and not "
             f"{' or '.join(sorted(_RESERVED))}."
         )
     if role not in ROLES:
-        raise BadAccount(f"There is no role {quoted(role)}; the roles are {', '.join(ROLES)}.")
+        raise UserError(f"There is no role {quoted(role)}; the roles are {', '.join(ROLES)}.")
     if not SHORTEST <= len(password) <= LONGEST:
-        raise BadAccount(
+        raise UserError(
             f"The password has {len(password)} characters; give {SHORTEST} to {LONGEST}, or let one be made."
         )
     salt = secrets.token_bytes(16)
@@ -58,20 +54,20 @@ def add_account(name: str, role: str, password: str) -> None:
 
 
 def remove_account(name: str) -> None:
-    """Remove an account; its labels stay. Raises BadAccount if there is none."""
-    known = _read()
-    if nfc(name).strip() not in known:
-        raise BadAccount(f"There is no account {quoted(name)}; there are {', '.join(known) or 'none'}.")
-    del known[nfc(name).strip()]
-    _write(known)
+    """Remove an account, not its labels; raises UserError for an unknown name."""
+    entries = _read()
+    if nfc(name).strip() not in entries:
+        raise UserError(f"There is no account {quoted(name)}; there are {', '.join(entries) or 'none'}.")
+    del entries[nfc(name).strip()]
+    _write(entries)
 
 
 def is_password(name: str, password: str) -> bool:
-    """Tell whether an account has this password; takes as long for a name that is not there."""
+    """Tell whether an account has this password; takes as long for an unknown name."""
     entry = _read().get(nfc(str(name)).strip())
     salt = bytes.fromhex(entry["salt"]) if entry else b"\0" * 16
-    found = _hash(str(password)[:LONGEST], salt)
-    return entry is not None and hmac.compare_digest(found, bytes.fromhex(entry["scrypt"]))
+    digest = _hash(str(password)[:LONGEST], salt)
+    return entry is not None and hmac.compare_digest(digest, bytes.fromhex(entry["scrypt"]))
 
 
 def _hash(password: str, salt: bytes) -> bytes:
@@ -86,26 +82,18 @@ def _read() -> dict[str, dict[str, str]]:
     if not path.is_file():
         return {}
     try:
-        known = json.loads(path.read_text("utf-8"))
-        for name, entry in known.items():
-            if (
-                entry["role"] not in ROLES
-                or not bytes.fromhex(entry["salt"])
-                or not bytes.fromhex(entry["scrypt"])
-            ):
+        entries = json.loads(path.read_text("utf-8"))
+        for name, entry in entries.items():
+            if entry["role"] not in ROLES or not all(bytes.fromhex(entry[key]) for key in ("salt", "scrypt")):
                 raise ValueError(f"account {name}")
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        raise BadAccount(
+        raise UserError(
             f"The accounts in {quoted(path.name)} cannot be read ({error}); mend or delete it."
         ) from error
-    return known
+    return entries
 
 
-def _write(known: dict[str, dict[str, str]]) -> None:
-    path = accounts_path()
-    handle, temporary = tempfile.mkstemp(dir=path.parent)  # readable by its owner alone
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        json.dump(known, file, ensure_ascii=False, indent=1)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+def _write(entries: dict[str, dict[str, str]]) -> None:
+    with written_whole(accounts_path()) as file:
+        os.fchmod(file.fileno(), 0o600)  # readable by its owner alone
+        json.dump(entries, file, ensure_ascii=False, indent=1)

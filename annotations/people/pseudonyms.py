@@ -1,4 +1,4 @@
-"""What annotators are called outside their own database: a hash that only they and their readers could make."""
+"""Pseudonyms: what annotators are called outside their own database, by a hash of a random token."""
 
 import hashlib
 import re
@@ -16,7 +16,7 @@ def pseudonym(token: str) -> str:
     """Return the pseudonym of the annotator whose first event has this token: `p-` and 80 bits of a hash.
 
     The token is random, so the pseudonym tells neither name nor order, and two teams' never meet. Nor does
-    it tell the token: who can show a token that hashes to it has the annotator's history.
+    it tell the token.
     """
     return "p-" + hashlib.sha256(f"annotator\n{token}".encode()).hexdigest()[:20]
 
@@ -35,9 +35,10 @@ def first_tokens(store: LabelStore) -> dict[str, str]:
 
 
 def pseudonyms(store: LabelStore) -> dict[str, str]:
-    """Return annotator → pseudonym; those who came in with an import under one keep it."""
+    """Return annotator → pseudonym; people of an import, filed as `sender:p-…`, keep theirs."""
     return {
-        name: name if is_pseudonym(name) else pseudonym(token) for name, token in first_tokens(store).items()
+        name: last if is_pseudonym(last := name.rpartition(":")[2]) else pseudonym(token)
+        for name, token in first_tokens(store).items()
     }
 
 

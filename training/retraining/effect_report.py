@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from annotations.exchange.cells import guard
+from annotations.exchange.files import guard
 from annotations.exchange.manifest import FrozenLabels, Manifest, read_labels
 from training.retraining.base import embedding_model
 from training.retraining.effects import MEASURES, Effect, effects, summary

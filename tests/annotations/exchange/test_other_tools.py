@@ -3,14 +3,10 @@ import json
 import pytest
 
 from annotations.candidates import LABELS
-from annotations.exchange.any_file import import_file
-from annotations.exchange.argilla import export_argilla, import_argilla, settings_path
-from annotations.exchange.files import BadImport
-from annotations.exchange.potato import export_potato, import_potato
+from annotations.exchange.argilla import export_argilla, settings_path
+from annotations.exchange.potato import export_potato
 from annotations.people.pseudonyms import pseudonym, user_id
-from annotations.store.label_store import LabelStore
-
-ANNA, BOB = "8f6c4e5e-6d0b-4f6e-9a35-0b7a4f3f5b10", "1c8ad0a2-5c76-4b8c-8f2e-5f1c8f0b2d11"
+from vcs_demo.errors import UserError
 
 
 @pytest.fixture
@@ -20,17 +16,6 @@ def labelled(store, make):
     store.label(make(1).id, "Nguyễn Lan", "hard", token="lan-1", note="Ghi chú")
     store.label(make(1).id, "Trần Mai", "unsure", token="mai-1")
     return store
-
-
-@pytest.fixture
-def other():
-    with LabelStore(":memory:") as opened:
-        yield opened
-
-
-def standing(store):
-    rows = store.database.rows("SELECT annotator, candidate_id, label FROM labels ORDER BY annotator")
-    return [tuple(row.values()) for row in rows]
 
 
 def argilla_record(candidate, responses):
@@ -49,12 +34,6 @@ def argilla_record(candidate, responses):
         "status": "pending",
         "_server_id": "f1b1f8a0-7a2e-4d35-b1ce-0e64a8a5a6d3",
     }
-
-
-def write(path, value):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(value, ensure_ascii=False), "utf-8")
-    return path
 
 
 def test_argillas_records_are_as_it_writes_them(labelled, make, tmp_path):
@@ -94,60 +73,6 @@ def test_argillas_settings_are_as_it_writes_them(labelled, tmp_path):
     assert record["metadata"] == {"miner": "bm25", "rank": 1, "score": pytest.approx(7.5 - 1 / 3)}
 
 
-def test_argillas_responses_come_in_as_labels(other, make, tmp_path):
-    responses = [
-        {"value": "hard", "user_id": ANNA},
-        {"value": "trivial", "user_id": BOB, "status": "draft"},
-    ]
-    path = write(tmp_path / "a.json", [argilla_record(make(1), responses), argilla_record(make(2), [])])
-    report = import_file(other, path)
-    assert (report.rows, report.candidates_added, report.answers_added) == (2, 2, 1)
-    assert standing(other) == [(f"argilla:{ANNA}", make(1).id, "hard")]
-    assert import_file(other, path).answers_added == 0
-    for label in ("trivial", "hard"):  # and back again: each change is one more event
-        responses[0]["value"] = label
-        write(path, [argilla_record(make(1), responses)])
-        assert import_file(other, path).answers_added == 1
-        assert standing(other) == [(f"argilla:{ANNA}", make(1).id, label)]
-
-
-def test_argilla_changes_no_label_of_ours(labelled, make, tmp_path):
-    export_argilla(labelled, tmp_path / "a.json")
-    report = import_argilla(labelled, tmp_path / "a.json")
-    assert (report.answers_added, report.answers_there, report.problems) == (0, 2, [])
-    records = json.loads((tmp_path / "a.json").read_text())
-    records[0]["responses"]["label"][0]["value"] = "trivial"
-    (problem,) = import_argilla(labelled, write(tmp_path / "a.json", records)).problems
-    assert problem.line == 1 and "is hard; it is changed only there" in problem.reason
-    assert standing(labelled)[0] == ("Nguyễn Lan", make(1).id, "hard")
-
-
-def test_broken_records_are_named(other, make, tmp_path):
-    good = argilla_record(make(1), [{"value": "hard", "user_id": ANNA}])
-    bad = [
-        argilla_record(make(1), [{"value": "hard", "user_id": "anna"}, 5]),
-        argilla_record(make(1), [{"value": ["hard"], "user_id": BOB}]),
-        good | {"fields": {"query": "Ho?"}},
-        good | {"fields": None},
-        [],
-    ]
-    report = import_argilla(other, write(tmp_path / "a.json", [*bad, good]))
-    assert report.answers_added == 1
-    assert [(p.line, p.reason.split(";")[0]) for p in report.problems] == [
-        (1, "The user_id 'anna' is no UUID."),
-        (1, "The response '5' is no object."),
-        (2, "'['hard']' is not a label"),
-        (3, "The positive is empty"),
-        (4, "The record has no fields"),
-        (5, "The line is not a JSON object"),
-    ]
-    with pytest.raises(BadImport, match="no list of records"):
-        import_argilla(other, write(tmp_path / "a.json", {}))
-    (tmp_path / "a.json").write_text("[" * 100_000)
-    with pytest.raises(BadImport, match="is not JSON"):
-        import_argilla(other, tmp_path / "a.json")
-
-
 def test_a_potato_project_shows_texts_and_tells_nothing_else(labelled, make, tmp_path):
     assert export_potato(labelled, tmp_path / "p") == 2
     rows = [
@@ -166,7 +91,7 @@ def test_a_potato_project_shows_texts_and_tells_nothing_else(labelled, make, tmp
         assert words in config
     text = "".join(path.read_text("utf-8") for path in (tmp_path / "p").rglob("*.*"))
     assert not any(word in text for word in ("Lan", "Mai", "bm25", "score", "Ghi chú"))
-    with pytest.raises(BadImport, match="not empty"):
+    with pytest.raises(UserError, match="not empty"):
         export_potato(labelled, tmp_path / "p")
 
 
@@ -188,55 +113,3 @@ def test_potatos_answers_are_as_it_writes_them(labelled, make, tmp_path):
     assert state["instance_id_to_label_to_value"] == {
         make(1).id: [[{"schema": "label", "name": "hard"}, "hard"]]
     }
-    report = import_potato(labelled, tmp_path / "p")
-    assert (report.answers_added, report.answers_there, report.problems) == (0, 2, [])
-
-
-def test_potatos_labels_come_in_from_both_versions(labelled, make, tmp_path):
-    one = {
-        "id": make(1).id,
-        "displayed_text": "…",
-        "label_annotations": {"label": {"trivial": "3"}, "sure": {"yes": "true"}},
-        "span_annotations": [],
-        "behavioral_data": {"time_string": "Time spent: 0d 0h 0m 4s "},
-    }
-    two = {
-        "user_id": "bob",
-        "instance_id_ordering": [make(1).id],
-        "current_phase_and_page": ["annotation", "hard-negatives"],
-        "instance_id_to_label_to_value": {
-            make(1).id: [[{"schema": "label", "name": "false_negative"}, "false_negative"]]
-        },
-        "instance_id_to_span_to_value": {},
-    }
-    write(tmp_path / "out/anna/annotated_instances.jsonl", one)
-    write(tmp_path / "out/bob/user_state.json", two)
-    assert import_file(labelled, tmp_path / "out").answers_added == 2
-    assert import_file(labelled, tmp_path / "out/anna/annotated_instances.jsonl").answers_added == 0
-    assert standing(labelled)[2:] == [
-        ("potato:anna", make(1).id, "trivial"),
-        ("potato:bob", make(1).id, "false_negative"),
-    ]
-
-
-def test_broken_potato_files_are_named(labelled, make, tmp_path):
-    rows = [
-        {"id": make(1).id, "label_annotations": {"label": {"trivial": "3", "hard": "1"}}},
-        {"id": make(1).id, "label_annotations": {"label": {"easy": "1"}}},
-        {"id": "x", "label_annotations": {"label": {"hard": "1"}}},
-        {"id": 5, "label_annotations": None},
-    ]
-    path = tmp_path / "anna" / "annotated_instances.jsonl"
-    path.parent.mkdir()
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
-    assert [(p.line, p.reason.split(";")[0]) for p in import_potato(labelled, path).problems] == [
-        (1, f"The item '{make(1).id}' has the labels '['trivial', 'hard']'"),
-        (2, f"The item '{make(1).id}' has the labels '[]'"),
-        (3, "There is no candidate 'x' here"),
-        (4, "The id is '5'"),
-    ]
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(BadImport, match="no annotated_instances.jsonl"):
-        import_potato(labelled, tmp_path / "empty")
-    with pytest.raises(BadImport, match="no user_state.json of Potato"):
-        import_potato(labelled, write(tmp_path / "user_state.json", []))

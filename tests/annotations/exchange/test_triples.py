@@ -2,9 +2,10 @@ import json
 
 import pytest
 
-from annotations.exchange.labels import export, import_triples
-from annotations.exchange.triples import MAX_PER_ROW, BadImport
+from annotations.exchange.manifest import export_labels
+from annotations.exchange.triples import MAX_PER_ROW, import_triples
 from annotations.store.label_store import DatabaseUnavailable
+from vcs_demo.errors import UserError
 
 
 def write(path, rows):
@@ -114,7 +115,7 @@ def test_an_export_comes_in_as_the_same_candidates(store, tmp_path, make):
     for number, candidate in enumerate(store.candidates()):
         store.label(candidate.id, "lan", "hard", token=str(number))
     for name in ("a.jsonl", "a.csv", "a.parquet"):
-        export(store, tmp_path / name)
+        export_labels(store, tmp_path / name)
         report = import_triples(store, tmp_path / name)
         assert (report.added, report.already_there, report.problems) == (0, 2, [])
 
@@ -130,9 +131,9 @@ def test_an_export_comes_in_as_the_same_candidates(store, tmp_path, make):
 )
 def test_files_that_cannot_be_read_are_named(store, tmp_path, name, content, message):
     (tmp_path / name).write_bytes(content if isinstance(content, bytes) else content.encode())
-    with pytest.raises(BadImport, match=message):
+    with pytest.raises(UserError, match=message):
         import_triples(store, tmp_path / name)
-    with pytest.raises(BadImport, match="There is no file"):
+    with pytest.raises(UserError, match="There is no file"):
         import_triples(store, tmp_path / "none.csv")
 
 
@@ -155,6 +156,6 @@ def test_a_failing_import_adds_nothing(store, tmp_path, monkeypatch):
 def test_too_many_triples_are_refused(store, tmp_path, monkeypatch):
     monkeypatch.setattr("annotations.exchange.triples.MAX_TRIPLES", 3)
     rows = [{"query": "Ho?", "positive": "một", "negative": f"số {n}"} for n in range(4)]
-    with pytest.raises(BadImport, match="over 3 triples"):
+    with pytest.raises(UserError, match="over 3 triples"):
         import_triples(store, write(tmp_path / "a.jsonl", rows))
     assert store.candidates() == []

@@ -7,13 +7,13 @@ import pytest
 
 from annotations.__main__ import main
 from annotations.people.accounts import (
-    BadAccount,
     accounts,
     accounts_path,
     add_account,
     is_password,
     remove_account,
 )
+from vcs_demo.errors import UserError
 
 
 def test_an_account_opens_with_its_password_alone():
@@ -48,7 +48,7 @@ def test_adding_again_changes_role_and_password_and_removing_ends_it():
     assert is_password("an", "second password") and not is_password("an", "first password")
     remove_account("an")
     assert accounts() == {} and not is_password("an", "second password")
-    with pytest.raises(BadAccount, match="no account 'an'"):
+    with pytest.raises(UserError, match="no account 'an'"):
         remove_account("an")
 
 
@@ -65,7 +65,7 @@ def test_adding_again_changes_role_and_password_and_removing_ends_it():
     ],
 )
 def test_what_cannot_be_taken_is_said_and_nothing_is_kept(name, role, password, says):
-    with pytest.raises(BadAccount, match=says):
+    with pytest.raises(UserError, match=says):
         add_account(name, role, password)
     assert not accounts_path().exists()
 
@@ -75,7 +75,7 @@ def test_what_cannot_be_taken_is_said_and_nothing_is_kept(name, role, password, 
 )
 def test_a_broken_file_lets_nobody_in(content):
     accounts_path().write_text(content, "utf-8")
-    with pytest.raises(BadAccount, match="accounts.json"):
+    with pytest.raises(UserError, match="accounts.json"):
         is_password("an", "anything at all")
 
 

@@ -1,7 +1,6 @@
 import pytest
 
-from annotations.exchange.labels import export
-from annotations.exchange.manifest import read_labels
+from annotations.exchange.manifest import export_labels, read_labels
 from annotations.store.label_store import Candidate, LabelledCandidate, LabelStore
 from training.retraining.dataset import training_set
 from training.retraining.held_out import HeldOut
@@ -147,7 +146,7 @@ def test_labels_are_read_from_a_database_and_from_every_export(tmp_path):
         store.label(candidate.id, "an", "hard", token="1")
         paths = [tmp_path / name for name in ("l.jsonl", "l.csv", "l.parquet", "folder")]
         for path in paths:
-            export(store, path)
+            export_labels(store, path)
         expected = store.labelled()
     fingerprints = set()
     for path in (tmp_path / "labels.db", *paths):

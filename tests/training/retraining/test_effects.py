@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from annotations.exchange.manifest import export_frozen
+from annotations.exchange.manifest import export_labels
 from annotations.store.label_store import Candidate, LabelledCandidate, LabelStore
 from training.effects import main
 from training.losses import ContextSearchLoss, KnownPositives
@@ -220,10 +220,10 @@ def test_the_command_prints_tables_and_writes_csv_and_json(labels, tiny_model_di
     assert rows[0]["passage"].startswith("'=Gan")  # no formula for a spreadsheet
 
     with LabelStore(labels, read_only=True) as store:
-        export_frozen(store, tmp_path / "labels.csv")
+        export_labels(store, tmp_path / "labels.csv")
     arguments = ["--labels", str(tmp_path / "labels.csv"), "--base", str(tiny_model_dir)]
     assert main([*arguments, "--show", "0"]) == 0
-    assert "Frozen 20" in (said := capsys.readouterr().out) and not re.search(r"\| query +\|", said)
+    assert "As of 20" in (said := capsys.readouterr().out) and not re.search(r"\| query +\|", said)
 
 
 @pytest.mark.parametrize(

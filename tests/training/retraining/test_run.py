@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from annotations.exchange.manifest import export_frozen
+from annotations.exchange.manifest import export_labels
 from annotations.store.label_store import Candidate, LabelStore
 from training.retrain import main
 from training.retraining.run import retrain
@@ -299,13 +299,13 @@ def test_it_runs_as_a_module_and_as_a_script():
 @pytest.fixture
 def export(labels, tmp_path):
     with LabelStore(labels, read_only=True) as store:
-        export_frozen(store, tmp_path / "labels.jsonl")
+        export_labels(store, tmp_path / "labels.jsonl")
     return tmp_path / "labels.jsonl"
 
 
 def test_a_model_carries_the_manifest_of_its_labels(export, tiny_model_dir, tmp_path, capsys):
     assert main(arguments(export, tiny_model_dir, tmp_path / "frozen")) == 0
-    assert "Labels: Frozen 20" in (said := capsys.readouterr().err) and "coverage 1.000" in said
+    assert "Labels: As of 20" in (said := capsys.readouterr().err) and "coverage 1.000" in said
     facts = json.loads((tmp_path / "frozen" / "training.json").read_text("utf-8"))["labels"]
     assert facts["sha256"] == hashlib.sha256(export.read_bytes()).hexdigest()
     assert (facts["frozen"], facts["annotators"]) == (True, 1)
@@ -323,8 +323,8 @@ def test_labels_that_were_changed_after_their_export_are_refused(export, tiny_mo
 def test_labels_without_a_manifest_are_called_unfrozen(export, tiny_model_dir, tmp_path, capsys):
     (export.parent / "labels.jsonl.manifest.json").unlink()
     assert main(arguments(export, tiny_model_dir, tmp_path / "old")) == 0
-    assert "Labels: Unfrozen: an export without manifest" in capsys.readouterr().err
-    assert "Unfrozen: an export without manifest" in (tmp_path / "old" / "README.md").read_text("utf-8")
+    assert "Labels: An export without manifest" in capsys.readouterr().err
+    assert "An export without manifest" in (tmp_path / "old" / "README.md").read_text("utf-8")
 
 
 def no_loading(*_):

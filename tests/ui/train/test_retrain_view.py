@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from annotations.quality.agreement import REASONS
+from annotations.quality.agreement_report import REASONS
 from training.retraining.gains import SHOWN
 from training.retraining.labels import MIN_ALPHA, MIN_COVERAGE
 from training.retraining.settings import RetrainSettings

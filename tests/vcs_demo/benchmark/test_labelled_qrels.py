@@ -3,7 +3,7 @@
 import pytest
 from factories import candidate
 
-from annotations.exchange.manifest import export_frozen
+from annotations.exchange.manifest import export_labels
 from annotations.store.label_store import LabelStore
 from vcs_demo.__main__ import main
 from vcs_demo.benchmark.labelled_qrels import Judgement, judged_passages, with_labels
@@ -70,7 +70,7 @@ def labels(task, other, tmp_path):
     with LabelStore(tmp_path / "labels.db") as store:
         store.add_candidates([found])
         store.label(found.id, "an", "false_negative", token="t")
-        export_frozen(store, tmp_path / "labels.jsonl")
+        export_labels(store, tmp_path / "labels.jsonl")
     return tmp_path / "labels.jsonl"
 
 

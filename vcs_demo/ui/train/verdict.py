@@ -2,7 +2,7 @@
 
 import json
 
-from annotations.exchange.manifest import freeze
+from annotations.exchange.manifest import read_store
 from annotations.store.label_store import LabelStore
 from training.retraining.card import figures, verdict
 from training.retraining.labels import BelowFloor, check_floors
@@ -16,7 +16,7 @@ from vcs_demo.words import explain, say
 
 def state(store: LabelStore, lang: str) -> str:
     """Say what labels there are, how many candidates they cover and how far people agree; and if it is too little."""
-    _, manifest = freeze(store)
+    manifest = read_store(store).manifest
     alpha = manifest.alpha
     if alpha.value is None:
         agreement = say(lang, "train.no_alpha", reason=say(lang, f"alpha.{alpha.reason}"))
@@ -39,7 +39,7 @@ def state(store: LabelStore, lang: str) -> str:
 
 def allow(store: LabelStore, settings: RetrainSettings) -> None:
     """Raise BelowFloor where the labels are under a floor of the settings, before a process is started."""
-    check_floors(freeze(store)[1], settings.min_coverage, settings.min_alpha)
+    check_floors(read_store(store).manifest, settings.min_coverage, settings.min_alpha)
 
 
 def facts_of(name: str) -> dict | None:

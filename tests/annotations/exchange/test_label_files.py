@@ -6,9 +6,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from annotations.exchange.cells import guard, unguard
-from annotations.exchange.labels import ExchangeError, export, read_export
+from annotations.exchange.files import guard, unguard
+from annotations.exchange.labels import read_export
+from annotations.exchange.manifest import export_labels
 from annotations.store.label_store import Candidate, LabelStore
+from vcs_demo.errors import UserError
 
 FILES = ("labels.jsonl", "labels.csv", "labels.parquet", "labels")
 
@@ -27,26 +29,26 @@ def filled(store, make):
 
 @pytest.mark.parametrize("name", FILES)
 def test_every_format_reads_back_as_it_was(filled, tmp_path, name):
-    assert export(filled, tmp_path / name) == 3
+    assert export_labels(filled, tmp_path / name)[0] == 3
     assert read_export(tmp_path / name) == filled.labelled()
-    assert export(filled, tmp_path / name) == 3  # over what is there
+    assert export_labels(filled, tmp_path / name)[0] == 3  # over what is there
     assert [path.name for path in tmp_path.iterdir() if "partial" in path.name] == []
 
 
 @pytest.mark.parametrize("name", FILES[:3])
 def test_no_labels_make_an_empty_file(store, tmp_path, name):
-    assert export(store, tmp_path / name) == 0
+    assert export_labels(store, tmp_path / name)[0] == 0
     assert read_export(tmp_path / name) == []
 
 
 def test_an_empty_data_set_is_refused_as_it_could_not_be_loaded(store, tmp_path):
-    with pytest.raises(ExchangeError, match="nothing to export yet"):
-        export(store, tmp_path / "labels")
+    with pytest.raises(UserError, match="nothing to export yet"):
+        export_labels(store, tmp_path / "labels")
     assert list(tmp_path.glob("labels*")) == []
 
 
 def test_annotators_and_their_notes_are_not_exported(filled, tmp_path):
-    export(filled, tmp_path / "labels.jsonl")
+    export_labels(filled, tmp_path / "labels.jsonl")
     text = (tmp_path / "labels.jsonl").read_text("utf-8")
     assert not any(word in text for word in ("Lan", "Mai", "Ghi chú"))
     assert list(json.loads(text.splitlines()[1])) == [
@@ -60,25 +62,25 @@ def test_annotators_and_their_notes_are_not_exported(filled, tmp_path):
 
 
 def test_triples_are_the_hard_ones(filled, tmp_path, make):
-    assert export(filled, tmp_path / "triples.jsonl", triples=True) == 1
+    assert export_labels(filled, tmp_path / "triples.jsonl", triples=True)[0] == 1
     assert json.loads((tmp_path / "triples.jsonl").read_text("utf-8")) == {
         "anchor": make(1).query,
         "positive": make(1).positive,
         "negative": make(1).passage,
     }
-    with pytest.raises(ExchangeError, match="has no query"):
+    with pytest.raises(UserError, match="has no query"):
         read_export(tmp_path / "triples.jsonl")
 
 
 def test_triples_train_as_a_data_set(filled, tmp_path):
     from datasets import load_from_disk
 
-    export(filled, tmp_path / "triples", "dataset", triples=True)
+    export_labels(filled, tmp_path / "triples", "dataset", triples=True)
     assert load_from_disk(str(tmp_path / "triples")).column_names == ["anchor", "positive", "negative"]
 
 
 def test_a_spreadsheet_finds_no_formula(filled, tmp_path):
-    export(filled, tmp_path / "labels.csv")
+    export_labels(filled, tmp_path / "labels.csv")
     raw = (tmp_path / "labels.csv").read_bytes()
     assert raw.startswith(b'\xef\xbb\xbf"query",')
     assert '\n"\'=SUM(A1)",' in raw.decode("utf-8")
@@ -89,6 +91,11 @@ def test_a_spreadsheet_finds_no_formula(filled, tmp_path):
 def test_the_guard_is_taken_back_exactly(text):
     assert unguard(guard(text)) == text
     assert not guard(text).lstrip().startswith(("=", "+", "-", "@"))
+
+
+@pytest.mark.parametrize("cell", ["'tis", "'", "'a", "a'", "’tis"])
+def test_no_other_apostrophe_is_taken_away(cell):
+    assert unguard(cell) == cell
 
 
 @pytest.mark.parametrize("text", ["=1+1", " =1+1", "\t@x", "\r-2", "'", "''=1", "＝1", "-5 độ"])
@@ -118,7 +125,7 @@ def test_hostile_texts_go_all_the_way_round(texts, decomposed):
         store.add_candidates([candidate])
         store.label(candidate.id, "lan", "hard", token="1")
         for name in FILES[:3]:
-            export(store, Path(folder, name))
+            export_labels(store, Path(folder, name))
             (item,) = read_export(Path(folder, name))
             assert (item.query, item.positive, item.passage, item.source) == (
                 *(candidate.query, candidate.positive, candidate.passage),
@@ -136,19 +143,19 @@ def test_a_failed_export_leaves_the_old_one(filled, tmp_path, monkeypatch):
 
     monkeypatch.setattr("os.fsync", full)
     with pytest.raises(OSError, match="No space"):
-        export(filled, path)
+        export_labels(filled, path)
     assert path.read_text() == "cũ"
     assert list(tmp_path.glob("*partial*")) == list(tmp_path.glob(".*partial*")) == []
 
 
 def test_what_cannot_be_written_is_named(filled, tmp_path):
-    with pytest.raises(ExchangeError, match="'xlsx' is not a format; the formats are jsonl, csv"):
-        export(filled, tmp_path / "labels.xlsx")
+    with pytest.raises(UserError, match="'xlsx' is not a format; the formats are jsonl, csv"):
+        export_labels(filled, tmp_path / "labels.xlsx")
     (tmp_path / "notes").mkdir()
     (tmp_path / "notes" / "important.txt").write_text("giữ lại")
     for format in ("dataset", "csv"):
-        with pytest.raises(ExchangeError, match="something else in it"):
-            export(filled, tmp_path / "notes", format)
+        with pytest.raises(UserError, match="something else in it"):
+            export_labels(filled, tmp_path / "notes", format)
     assert (tmp_path / "notes" / "important.txt").read_text() == "giữ lại"
 
 
@@ -166,7 +173,7 @@ def test_what_cannot_be_written_is_named(filled, tmp_path):
 )
 def test_what_is_no_export_is_named(tmp_path, name, content, message):
     (tmp_path / name).write_bytes(content if isinstance(content, bytes) else content.encode())
-    with pytest.raises(ExchangeError, match=message):
+    with pytest.raises(UserError, match=message):
         read_export(tmp_path / name)
 
 
@@ -180,16 +187,16 @@ def test_what_is_no_export_is_named(tmp_path, name, content, message):
 )
 def test_a_row_that_was_tampered_with_is_named(filled, tmp_path, change, message):
     path = tmp_path / "labels.jsonl"
-    export(filled, path)
+    export_labels(filled, path)
     rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
     rows[1] |= change
     path.write_text("\n".join(json.dumps(row) for row in rows), "utf-8")
-    with pytest.raises(ExchangeError, match=f"Row 2 .*{message}"):
+    with pytest.raises(UserError, match=f"Row 2 .*{message}"):
         read_export(path)
 
 
 def test_a_missing_export_or_a_strange_folder_is_named(tmp_path):
-    with pytest.raises(ExchangeError, match="There is no export"):
+    with pytest.raises(UserError, match="There is no export"):
         read_export(tmp_path / "none.csv")
-    with pytest.raises(ExchangeError, match="no data set"):
+    with pytest.raises(UserError, match="no data set"):
         read_export(tmp_path)
