@@ -1,42 +1,58 @@
-"""The audit of mined negatives: draw a sample, see what people said of it, estimate the shares."""
+"""The audit of mined negatives: draw a sample, see what people said of it, estimate the shares.
 
+In Python:
+
+    report = audit(store, size=200)
+    report.shares["hard"].share, report.shares["hard"].low, report.shares["hard"].high
+"""
+
+import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from statistics import NormalDist
 from typing import Any
 
-from annotations.audit.proportions import Cell, Share, estimate, needed, wilson
-from annotations.audit.sample import BadAuditRequest, Stratum, draw, in_order, parsed_strata, stratum_of
+from annotations.audit.sample import draw, group_of, in_order, parsed_strata
 from annotations.candidates import LABELS, Candidate
 from annotations.store.label_store import LabelStore
+from vcs_demo.errors import UserError
 
-__all__ = [
-    "AuditReport",
-    "BadAuditRequest",
-    "Part",
-    "Share",
-    "audit",
-    "draw",
-    "estimate",
-    "needed",
-    "shares",
-    "wilson",
-]
+
+@dataclass(frozen=True)
+class Share:
+    """The estimated share of a label.
+
+    Attributes:
+        count: how many of the labelled candidates have the label.
+        of: how many candidates are labelled.
+        share: count / of, in [0, 1]; None where nothing is labelled.
+        low: lower end of Wilson's interval; 0 where nothing is labelled.
+        high: upper end; 1 where nothing is labelled.
+    """
+
+    count: int
+    of: int
+    share: float | None
+    low: float
+    high: float
 
 
 @dataclass(frozen=True)
 class Part:
-    """A stratum and what its part of the sample says.
+    """The candidates of one miner, or of one band of ranks.
 
     Attributes:
-        stratum: its miner, its band of ranks, or both (`stratum_of`).
+        by: what tells it apart: one of `STRATA`.
+        name: the miner, or the band (see `group_of`).
         candidates: how many candidates of the pool it has.
         sampled: how many of them are sampled.
         labelled: how many of the sampled have a label.
-        shares: label → its share in the stratum.
+        shares: label → its share in this part.
     """
 
-    stratum: Stratum
+    by: str
+    name: str
     candidates: int
     sampled: int
     labelled: int
@@ -50,14 +66,12 @@ class AuditReport:
     Attributes:
         candidates: how many candidates there are: the pool.
         sample: the sample, in the order it was drawn.
-        labels: id → label of the sampled candidates that have one: the majority's, `unsure` when tied.
-        shares: label → its share of the pool, for all four labels, weighted by the strata's sizes.
-        parts: the strata; none without `strata`.
-        strata: what the pool was divided by: some of `STRATA`.
-        allocation: how the sample was divided among the strata.
+        labels: id → label of the sampled candidates that have one: the decision, else the majority's.
+        shares: label → its share among the labelled of the sample; all four labels.
+        parts: the same by miner, by band of ranks, or both, as `strata` asks.
+        strata: some of `STRATA`.
         seed: of the draw.
         level: of the intervals.
-        finite: whether the intervals are corrected for the size of the pool.
     """
 
     candidates: int
@@ -66,123 +80,108 @@ class AuditReport:
     shares: dict[str, Share]
     parts: tuple[Part, ...]
     strata: tuple[str, ...]
-    allocation: str
     seed: int
     level: float
-    finite: bool
 
     @property
     def labelled(self) -> int:
-        """How many of the sample have a label; the shares are among these."""
+        """How many of the sample have a label; with fewer than the sample the shares are provisional."""
         return len(self.labels)
-
-    @property
-    def open(self) -> int:
-        """How many of the sample have no label, or `unsure`."""
-        return len(self.sample) - self.labelled + self.shares["unsure"].count
-
-    @property
-    def unanswered(self) -> list[Stratum]:
-        """The strata without a label: with any, the shares of the pool are undefined."""
-        return [part.stratum for part in self.parts if not part.labelled]
-
-    @property
-    def design_effect(self) -> float | None:
-        """How many times the candidates this allocation needs for the precision of a plain sample.
-
-        Kish's (1965), n Σ (W_h² / n_h) of the drawn sample, 1 when it is proportional; None where a stratum has none.
-        """
-        if not self.parts or not all(part.sampled for part in self.parts):
-            return None if self.parts else 1.0
-        inverse = sum((part.candidates / self.candidates) ** 2 / part.sampled for part in self.parts)
-        return len(self.sample) * inverse
 
     def as_json(self) -> dict[str, Any]:
         """Return the figures and, by id, what the sample is and was labelled; no text of a candidate."""
-        figures = asdict(self) | {"labelled": self.labelled, "open": self.open}
+        figures = asdict(self) | {"labelled": self.labelled}
         figures["sample"] = [
-            {
-                "id": candidate.id,
-                "miner": candidate.miner,
-                "rank": candidate.rank,
-                "label": self.labels.get(candidate.id),
-            }
-            for candidate in self.sample
+            {"id": c.id, "miner": c.miner, "rank": c.rank, "label": self.labels.get(c.id)}
+            for c in self.sample
         ]
         del figures["labels"]
         return figures
 
 
-def shares(labels: Iterable[str], level: float = 0.95) -> dict[str, Share]:
-    """Return each label's share among some labels, with its Wilson interval."""
-    count = Counter(labels)
-    of = count.total()
-    return {label: estimate([Cell(of, of, of, count[label])], level) for label in LABELS}
-
-
 def audit(
-    store: LabelStore,
-    size: int = 100,
-    *,
-    seed: int = 0,
-    strata: Sequence[str] = (),
-    allocation: str = "proportional",
-    level: float = 0.95,
-    finite: bool = False,
+    store: LabelStore, size: int = 100, *, seed: int = 0, strata: Sequence[str] = (), level: float = 0.95
 ) -> AuditReport:
     """Draw a sample of the store's candidates and estimate the labels' shares among those that were labelled.
 
-    Label all of the sample (`store.claim(annotator, only=ids)`): the labelled part of an unfinished
-    one is a random sample only as far as the annotators' order is random.
+    Label all of the sample (`store.claim(annotator, only=ids)`): the labelled part of an unfinished one is a random
+    sample only as far as the annotators' order is random.
 
     Args:
         store: the candidates and what was said of them.
         size: of the sample, 1 or more; all candidates where there are no more.
-        seed: of the draw.
-        strata: divide the pool by some of `STRATA`.
-        allocation: `proportional` to the strata's sizes, or `equal`, so that small strata are seen too.
+        seed: of the draw; a larger sample with the same seed contains a smaller one.
+        strata: tell some of `STRATA` apart; the sample stays the same.
         level: of the intervals, in (0, 1).
-        finite: correct the intervals for the size of the pool (see `estimate`).
 
     Raises:
-        BadAuditRequest: one of these is outside its range.
+        UserError: one of these is outside its range.
     """
     wilson(0, 0, level)  # a bad level is refused before anything is read
     strata = parsed_strata(",".join(strata))
     candidates = store.candidates()
-    sample = draw(candidates, size, seed=seed, strata=strata, allocation=allocation)
-    known = {labelled.id: labelled.label for labelled in store.labelled()}
-    labels = {candidate.id: known[candidate.id] for candidate in sample if candidate.id in known}
-    pool = Counter(stratum_of(candidate, strata) for candidate in candidates)
-    drawn = Counter(stratum_of(candidate, strata) for candidate in sample)
-    said = Counter((stratum_of(c, strata), labels[c.id]) for c in sample if c.id in labels)
-
-    def cell(stratum: Stratum, label: str) -> Cell:
-        labelled = sum(said[stratum, one] for one in LABELS)
-        still = drawn[stratum] - labelled + said[stratum, "unsure"]
-        count = said[stratum, label]
-        return Cell(pool[stratum], drawn[stratum], labelled, count, None if label == "unsure" else still)
-
-    def estimates(of: Sequence[Stratum]) -> dict[str, Share]:
-        return {
-            label: estimate([cell(stratum, label) for stratum in of], level, finite=finite)
-            for label in LABELS
-        }
-
-    names = sorted(pool, key=in_order)
-    parts = [
-        Part(name, pool[name], drawn[name], cell(name, "unsure").labelled, estimates([name]))
-        for name in (names if strata else ())
-    ]
+    sample = draw(candidates, size, seed=seed)
+    label_of = {labelled.id: labelled.label for labelled in store.labelled()}
+    labels = {candidate.id: label_of[candidate.id] for candidate in sample if candidate.id in label_of}
+    parts = []
+    for by in strata:
+        pool = Counter(group_of(candidate, by) for candidate in candidates)
+        for name in sorted(pool, key=in_order):
+            drawn = [candidate.id for candidate in sample if group_of(candidate, by) == name]
+            given = [labels[id] for id in drawn if id in labels]
+            parts.append(Part(by, name, pool[name], len(drawn), len(given), shares(given, level)))
     return AuditReport(
-        len(candidates),
-        sample,
-        labels,
-        estimates(names),
-        tuple(parts),
-        strata,
-        allocation,
-        seed,
-        level,
-        finite,
+        len(candidates), sample, labels, shares(labels.values(), level), tuple(parts), strata, seed, level
     )
+
+
+def shares(labels: Iterable[str], level: float = 0.95) -> dict[str, Share]:
+    """Return each label's share among some labels, with its Wilson interval."""
+    counts = Counter(labels)
+    of = counts.total()
+    return {
+        label: Share(counts[label], of, counts[label] / of if of else None, *wilson(counts[label], of, level))
+        for label in LABELS
+    }
+
+
+def wilson(count: int, of: int, level: float = 0.95) -> tuple[float, float]:
+    """Return the Wilson score interval of a share (Wilson 1927, without continuity correction).
+
+    With nothing observed (`of` = 0) it is [0, 1]; a share of 0 or 1 reaches exactly 0 or 1.
+
+    Raises:
+        UserError: not 0 ≤ count ≤ of, or a level outside (0, 1).
+    """
+    if not 0 <= count <= of or not 0 < level < 1:
+        raise UserError(f"{count} of {of} at level {level} is not a share: 0 ≤ count ≤ of and 0 < level < 1.")
+    if of == 0:
+        return 0.0, 1.0
+    z = NormalDist().inv_cdf((1 + level) / 2)
+    p, spread = count / of, z * z / of
+    centre = (p + spread / 2) / (1 + spread)
+    half = math.sqrt(spread * (p * (1 - p) + spread / 4)) / (1 + spread)
+    return (0.0 if count == 0 else centre - half), (1.0 if count == of else centre + half)
+
+
+def needed(precision: float, share: float = 0.5, level: float = 0.95) -> int:
+    """Return the least sample size whose Wilson interval is at most ± `precision` wide at an expected share.
+
+    Args:
+        precision: half the interval's width, in (0, 0.5).
+        share: what is expected; 0.5 is the worst case.
+        level: of the interval, in (0, 1).
+
+    Raises:
+        UserError: one of these is outside its range.
+    """
+    if not 0 < precision < 0.5 or not 0 <= share <= 1 or not 0 < level < 1:
+        raise UserError(
+            f"Precision ({precision}) must be between 0 and 0.5, the share ({share}) from 0 to 1, "
+            f"the level ({level}) between 0 and 1."
+        )
+    z2 = NormalDist().inv_cdf((1 + level) / 2) ** 2
+    # half(n) ≤ e, with half² = (z²/n)(pq + z²/4n) / (1 + z²/n)², is a quadratic in n: solve it.
+    a, b, c = precision**2, 2 * precision**2 * z2 - z2 * share * (1 - share), z2**2 * (precision**2 - 0.25)
+    size = (-b + math.sqrt(b * b - 4 * a * c)) / (2 * a)
+    return max(1, math.ceil(size - 1e-9))

@@ -1,61 +1,94 @@
-"""The audit's report: what `sections` says and its plots, as Markdown and as one HTML file."""
+"""The audit's report, in English or Vietnamese: tables, plots, Markdown, and one HTML file."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from annotations.audit.estimate import AuditReport
-from annotations.audit.sections import level_of, sections, stratum_name
-from annotations.audit.words import say
+from annotations.audit.estimate import AuditReport, Part, Share, needed
+from annotations.audit.sample import UNRANKED
 from annotations.candidates import LABELS
+from vcs_demo.errors import UserError
+from vcs_demo.tables import Table, figure
+from vcs_demo.words import say
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-_SPECIAL = re.compile(r"([\\`*_\[\]<>|~&#$])")
+MOST_EXAMPLES, EXAMPLE_LENGTH = 50, 300  # a label; characters of a text
+_FIGURE = set("0123456789.–[, ]/")
+_MARKUP = re.compile(r"([\\`*_\[\]<>~&#$])")
+
+
+def sections(
+    report: AuditReport, lang: str = "en", *, precision: float = 0.05, examples: int = 0
+) -> dict[str, Table]:
+    """Return what a report says as tables of plain text: whoever renders them escapes it.
+
+    Args:
+        report: of `audit`.
+        lang: `en` or `vi`.
+        precision: half-width whose sample size is told, in (0, 0.5).
+        examples: how many labelled candidates a label are quoted, 0 to `MOST_EXAMPLES`, texts cut.
+
+    Returns:
+        `state`, `shares`, those of `strata` that were asked for, `size`, `method`, and `examples` if there are any.
+
+    Raises:
+        UserError: a precision or number of examples outside its range.
+    """
+    if not 0 <= examples <= MOST_EXAMPLES:
+        raise UserError(f"{examples} examples were asked for; ask for 0 to {MOST_EXAMPLES}.")
+    parts = {"state": _state(report, lang), "shares": _shares(report, lang)}
+    parts |= {by: _group_table(report, by, lang) for by in report.strata}
+    parts |= {"size": _size(report, lang, precision), "method": _method(report, lang)}
+    if examples:
+        quotes = tuple(_examples(report, lang, examples))
+        parts["examples"] = Table((), (), _say(lang, "examples"), quotes)
+    return parts
 
 
 def figures(report: AuditReport, lang: str = "en") -> "dict[str, go.Figure]":
-    """Return the plots by the names in `Section.chart`: the shares, and those of the strata, with intervals."""
+    """Return the plots of `shares` and of the groups, by the names that `sections` gives them."""
     from vcs_demo.measuring.charts import bars, grouped_points
 
-    axis, found = say(lang, "chart", level=level_of(report)), {}
-    shares = {say(lang, label): share for label, share in report.shares.items()}
-    if all(share.share is not None for share in shares.values()):
-        found["shares"] = bars(
-            list(shares),
-            [share.share for share in shares.values()],
-            [(share.low, share.high) for share in shares.values()],
+    if not report.labelled:
+        return {}
+    axis = _say(lang, "share", level=_level(report))
+    plots = {
+        "shares": bars(
+            [_say(lang, label) for label in report.shares],
+            [share.share for share in report.shares.values()],
+            [(share.low, share.high) for share in report.shares.values()],
             axis,
         )
-    if report.parts and report.labelled:
-        names = [stratum_name(part.stratum, report.strata, lang) for part in report.parts]
+    }
+    for by in report.strata:
+        parts = [part for part in report.parts if part.by == by]
         series = {
-            say(lang, label): [
+            _say(lang, label): [
                 None if (s := part.shares[label]).share is None else (s.share, s.low, s.high)
-                for part in report.parts
+                for part in parts
             ]
             for label in LABELS
         }
-        found["strata"] = grouped_points(names, series, axis)
-    return found
+        plots[by] = grouped_points([_name(part, lang) for part in parts], series, axis)
+    return plots
 
 
 def markdown(report: AuditReport, lang: str = "en", *, precision: float = 0.05, examples: int = 0) -> str:
     """Return the report as Markdown, without plots; for the arguments and errors see `sections`."""
-    lines = [f"# {_plain(say(lang, 'title'))}"]
-    for section in sections(report, lang, precision=precision, examples=examples):
-        lines += ["", f"## {_plain(section.title)}"]
-        for text in section.lead:
-            lines += ["", _plain(text)]
-        if section.heads:
-            lines += ["", _row(section.heads), "|---" * len(section.heads) + "|"]
-            lines += [_row(row) for row in section.rows]
-        for text in section.notes:
-            lines += ["", _plain(text)]
-        if section.items:
-            lines += ["", *(f"- {_plain(item)}" for item in section.items)]
-    return "\n".join(lines) + "\n"
+    parts = [f"# {_plain(_say(lang, 'title'))}"]
+    for table in sections(report, lang, precision=precision, examples=examples).values():
+        escaped = replace(
+            table,
+            heads=[_plain(head) for head in table.heads],
+            rows=[[_plain(str(value)) for value in row] for row in table.rows],
+            title=_plain(table.title),
+            notes=[_plain(note) for note in table.notes],
+        )
+        parts.append(escaped.markdown(level=2))
+    return "\n\n".join(parts) + "\n"
 
 
 def html(report: AuditReport, lang: str = "en", *, precision: float = 0.05, examples: int = 0) -> str:
@@ -66,8 +99,8 @@ def html(report: AuditReport, lang: str = "en", *, precision: float = 0.05, exam
 
     settings = {"displaylogo": False, "displayModeBar": False, "responsive": True}
     plots = {
-        name: Markup(figure.to_html(full_html=False, include_plotlyjs=False, config=settings))
-        for name, figure in figures(report, lang).items()
+        name: Markup(plot.to_html(full_html=False, include_plotlyjs=False, config=settings))
+        for name, plot in figures(report, lang).items()
     }
     page = Environment(
         loader=PackageLoader("annotations.audit"),
@@ -78,17 +111,97 @@ def html(report: AuditReport, lang: str = "en", *, precision: float = 0.05, exam
     )
     return page.get_template("audit.html").render(
         lang="vi" if lang == "vi" else "en",
-        title=say(lang, "title"),
+        title=_say(lang, "title"),
         sections=sections(report, lang, precision=precision, examples=examples),
         plots=plots,
         plotly=Markup(get_plotlyjs()) if plots else "",
     )
 
 
+def _state(report: AuditReport, lang: str) -> Table:
+    counts = {"labelled": report.labelled, "sample": len(report.sample), "candidates": report.candidates}
+    notes = [_say(lang, "state", unsure=report.shares["unsure"].count, **counts)]
+    if unanswered := len(report.sample) - report.labelled:
+        notes.append(_say(lang, "partial", unanswered=unanswered))
+    return Table((), (), notes=notes)
+
+
+def _shares(report: AuditReport, lang: str) -> Table:
+    heads = (_say(lang, "label"), _say(lang, "share", level=_level(report)), _say(lang, "count"))
+    rows = [
+        (_say(lang, label), _figure(share), f"{share.count} / {share.of}")
+        for label, share in report.shares.items()
+    ]
+    return Table(heads, rows, _say(lang, "shares"))
+
+
+def _group_table(report: AuditReport, by: str, lang: str) -> Table:
+    heads = [_say(lang, key) for key in (by, "pool", "sampled", "labelled", *LABELS)]
+    rows = [
+        (
+            _name(part, lang),
+            part.candidates,
+            part.sampled,
+            part.labelled,
+            *(_figure(share) for share in part.shares.values()),
+        )
+        for part in report.parts
+        if part.by == by
+    ]
+    title = _say(lang, "by", strata=_say(lang, by))
+    return Table(heads, rows, title, [_say(lang, "strata_note", level=_level(report))])
+
+
+def _size(report: AuditReport, lang: str, precision: float) -> Table:
+    size = needed(precision, level=report.level)
+    points = f"{100 * precision:.4g}"
+    notes = [_say(lang, "needed", points=points, level=_level(report), needed=size)]
+    if report.labelled:
+        worst = max((share.high - share.low) / 2 for share in report.shares.values())
+        notes.insert(0, _say(lang, "reached", points=f"{100 * worst:.1f}"))
+    return Table((), (), _say(lang, "size"), notes)
+
+
+def _method(report: AuditReport, lang: str) -> Table:
+    notes = [_say(lang, "draw", seed=report.seed), _say(lang, "consensus"), _say(lang, "wilson")]
+    return Table((), (), _say(lang, "method"), notes)
+
+
+def _examples(report: AuditReport, lang: str, most: int) -> Iterator[str]:
+    for label in LABELS:
+        chosen = [candidate for candidate in report.sample if report.labels.get(candidate.id) == label]
+        for candidate in chosen[:most]:
+            query, passage = f"“{_cut(candidate.query)}”", f"“{_cut(candidate.passage)}”"
+            label_name = _say(lang, label)
+            yield _say(lang, "example", id=candidate.id, label=label_name, query=query, passage=passage)
+
+
+def _name(part: Part, lang: str) -> str:
+    if part.by == "miner":
+        return _cut(part.name) or _say(lang, "nameless")
+    if part.name == UNRANKED:
+        return _say(lang, "unranked")
+    return _say(lang, "band", band=part.name.replace("-", "–"))
+
+
+def _figure(share: Share) -> str:
+    return figure(share.share, None if share.share is None else (share.low, share.high))
+
+
+def _level(report: AuditReport) -> str:
+    return f"{100 * report.level:.4g}"
+
+
+def _say(lang: str, key: str, **values: object) -> str:
+    return say(lang, f"audit_report.{key}", **values)
+
+
 def _plain(text: str) -> str:
-    """Escape what Markdown would read as markup."""
-    return _SPECIAL.sub(r"\\\1", text)
+    """Escape what Markdown would read as markup; a figure has none."""
+    return text if set(text) <= _FIGURE else _MARKUP.sub(r"\\\1", text)
 
 
-def _row(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(map(_plain, cells))} |"
+def _cut(text: str) -> str:
+    """Return a text on one line, without characters that only steer the display, cut to `EXAMPLE_LENGTH`."""
+    text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return text if len(text) <= EXAMPLE_LENGTH else text[: EXAMPLE_LENGTH - 1] + "…"

@@ -169,17 +169,17 @@ def test_labels_can_be_taken_along(desk, labels, tmp_path):
     assert [(item.id, item.label) for item in read_export(tmp_path / "labels.jsonl")] == labels()
 
 
-def test_the_audit_divides_the_pool_and_its_report_can_be_taken_along(desk, open_tab, tmp_path):
+def test_the_audit_tells_ranks_apart_and_its_report_can_be_taken_along(desk, open_tab, tmp_path):
     press_and_await(desk, "1", re.compile("Saved: .*Hard negative"))
     open_tab(desk, "Audit")
     expect(desk.locator("#vcs-audit")).to_contain_text("sampled candidates are labelled")
-    desk.get_by_label("Divide the pool by").click()
+    desk.get_by_label("Tables by").click()
     desk.get_by_role("option", name="rank", exact=True).click()
     expect(desk.locator("#vcs-audit-strata")).to_contain_text("rank 2–5")
-    expect(desk.locator("#vcs-audit-strata-chart .main-svg").first).to_be_visible()
+    expect(desk.locator("#vcs-audit-rank-chart .main-svg").first).to_be_visible()
     desk.get_by_label("Tiếng Việt").check()
     expect(desk.locator("#vcs-audit-strata")).to_contain_text("hạng 2–5")
-    expect(desk.get_by_label("Chia tập ứng viên theo")).to_have_value("hạng")
+    expect(desk.get_by_label("Bảng theo")).to_have_value("hạng")
     desk.locator("#vcs-audit-report").click()
     with desk.expect_download() as download:
         desk.locator("a[download='audit.md']").first.click()

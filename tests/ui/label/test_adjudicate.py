@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from annotations.people.accounts import add_account
-from annotations.quality.agreement import REASONS
+from annotations.quality.agreement_report import REASONS
 from annotations.store.label_store import LabelStore
 from vcs_demo.paths import database_path
 from vcs_demo.ui.access import Access

@@ -11,8 +11,6 @@ from vcs_demo.errors import UserError
 from vcs_demo.ui.label.audit import audited, shown, written
 from vcs_demo.ui.label.desk import Desk
 
-PLAIN = ("", "proportional")
-
 
 def judged(store, *labels):
     desk = Desk(store)
@@ -21,40 +19,40 @@ def judged(store, *labels):
 
 
 def test_nothing_labelled_shows_dashes_and_no_chart(store):
-    shares, chart, parts, by_part, rest = shown(store, 100, *PLAIN, "en")
-    assert "0 of the 3 sampled candidates" in shares and "provisional" in shares
-    assert shares.count("<td>–</td>") == 9 and "0.0% – 100.0%" in shares
-    assert not chart["visible"] and not by_part["visible"] and not parts.strip()
+    shares, chart, parts, by_miner, by_rank, rest = shown(store, 100, "", "en")
+    assert "0 of the 3 sampled candidates" in shares and "Provisional" in shares
+    assert shares.count("<td>–</td>") == 4 and "0 / 0" in shares
+    assert not any(plot["visible"] for plot in (chart, by_miner, by_rank)) and not parts.strip()
     assert "381 labelled candidates" in rest and "seed 0" in rest
 
 
 def test_labels_show_as_shares_with_intervals(store):
     judged(store, "hard", "hard", "trivial")
-    shares, chart, *_, rest = shown(store, 100, *PLAIN, "vi")
-    assert "3 trên 3 ứng viên" in shares and "tạm thời" not in shares
-    assert "66.7%" in shares and "2 / 3" in shares and chart["visible"] is True
+    shares, chart, *_, rest = shown(store, 100, "", "vi")
+    assert "3 trên 3 ứng viên" in shares and "Tạm thời" not in shares
+    assert "0.667 [" in shares and "2 / 3" in shares and chart["visible"] is True
     assert ">Âm khó<" in shares and "1 · " not in shares and "Wilson" in rest
 
 
 def test_strata_show_as_a_table_and_a_plot(store, make):
     store.add_candidates([make(number, miner="<b>other</b>", rank=1) for number in range(4, 8)])
     judged(store, *["hard"] * 4, *["trivial"] * 3)
-    shares, chart, parts, by_part, rest = shown(store, 100, "miner,rank", "equal", "en")
-    assert "weighted share" in shares and "By miner and rank" in parts
-    assert "&lt;b&gt;other&lt;/b&gt;, rank 1" in parts and "<b>" not in parts
-    assert chart["visible"] and by_part["visible"] and len(by_part["value"].data) == 4
-    assert "equally many from each" in rest
+    _, chart, parts, by_miner, by_rank, _ = shown(store, 100, "miner,rank", "en")
+    assert "By miner" in parts and "By rank" in parts
+    assert "&lt;b&gt;other&lt;/b&gt;" in parts and "<b>" not in parts
+    assert chart["visible"] and len(by_miner["value"].data) == len(by_rank["value"].data) == 4
+    assert not shown(store, 100, "rank", "en")[3]["visible"]
 
 
 def test_what_the_label_tab_does_not_offer_is_counted(store, make):
     store.add_candidates([make(number) for number in range(4, 120)])
-    assert "turn off" not in shown(store, 100, *PLAIN, "en")[0]
-    assert "10 of these that have no label yet are not in the sample" in shown(store, 110, *PLAIN, "en")[0]
+    assert "turn off" not in shown(store, 100, "", "en")[0]
+    assert "10 of these that have no label yet are not in the sample" in shown(store, 110, "", "en")[0]
 
 
 def test_the_report_to_take_away_is_the_commands(store):
     judged(store, "hard", "trivial")
-    page, text = map(Path, written(audited(store, 50, "miner", "proportional"), "vi"))
+    page, text = map(Path, written(audited(store, 50, "miner"), "vi"))
     report = audit(store, 50, strata=["miner"])
     assert text.read_text("utf-8") == markdown(report, "vi") and (page.name, text.name) == (
         "audit.html",
@@ -65,13 +63,11 @@ def test_the_report_to_take_away_is_the_commands(store):
 
 def test_an_empty_store_does_not_fail():
     with LabelStore(":memory:") as store:
-        assert "0 of the 0 sampled" in shown(store, 100, *PLAIN, "en")[0]
+        assert "0 of the 0 sampled" in shown(store, 100, "", "en")[0]
 
 
-@pytest.mark.parametrize(
-    ("size", "strata", "allocation"), [(0, *PLAIN), (None, *PLAIN), (9, "x", "equal"), (9, "", "x")]
-)
-def test_what_is_out_of_range_is_refused(store, size, strata, allocation, sentence):
+@pytest.mark.parametrize(("size", "strata"), [(0, ""), (None, ""), (9, "x")])
+def test_what_is_out_of_range_is_refused(store, size, strata, sentence):
     with pytest.raises(UserError) as refused:
-        shown(store, size, strata, allocation, "en")
+        shown(store, size, strata, "en")
     assert sentence(refused.value)

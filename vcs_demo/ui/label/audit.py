@@ -4,18 +4,17 @@ from dataclasses import dataclass
 
 import gradio as gr
 
-from annotations.audit.estimate import AuditReport, audit, draw
-from annotations.audit.report import figures, html, markdown
-from annotations.audit.sample import ALLOCATIONS, parsed_strata
-from annotations.audit.sections import sections
+from annotations.audit.estimate import AuditReport, audit
+from annotations.audit.report import figures, html, markdown, sections
+from annotations.audit.sample import STRATA, draw, parsed_strata
 from annotations.store.label_store import LabelStore
 from vcs_demo.ui.access import Access, Person, guarded
 from vcs_demo.ui.components import QUIET, Localised, download_folder, number
-from vcs_demo.ui.html import refusal, render
+from vcs_demo.ui.html import notice, refusal, tables
 from vcs_demo.ui.label.desk import AUDIT_SEED, AUDIT_SIZE
 from vcs_demo.words import say
 
-STRATA = {
+CHOICES = {
     "": "audit.strata_none",
     "miner": "audit.strata_miner",
     "rank": "audit.strata_rank",
@@ -24,30 +23,25 @@ STRATA = {
 HIDDEN = gr.update(visible=False)
 
 
-def audited(store: LabelStore, size: float, strata: str, allocation: str) -> AuditReport:
+def audited(store: LabelStore, size: float, strata: str) -> AuditReport:
     """Audit the store as the tab's fields ask; raises UserError for a value outside its range."""
-    return audit(
-        store, int(number(size)), seed=AUDIT_SEED, strata=parsed_strata(strata), allocation=allocation
-    )
+    return audit(store, int(number(size)), seed=AUDIT_SEED, strata=parsed_strata(strata))
 
 
-def shown(
-    store: LabelStore, size: float, strata: str, allocation: str, lang: str
-) -> tuple[str, dict, str, dict, str]:
-    """Return the shares and their chart, the strata and theirs, and the rest of the report."""
-    report = audited(store, size, strata, allocation)
+def shown(store: LabelStore, size: float, strata: str, lang: str) -> tuple[str, dict, str, dict, dict, str]:
+    """Return the shares and their chart, the tables by miner and rank and theirs, and the rest of the report."""
+    report = audited(store, size, strata)
     parts, charts = sections(report, lang), figures(report, lang)
-    cut = 2 if report.parts else 1
-    plots = [gr.update(value=charts.get(name), visible=name in charts) for name in ("shares", "strata")]
+    plots = [gr.update(value=charts.get(name), visible=name in charts) for name in ("shares", *STRATA)]
     offered = {candidate.id for candidate in draw(store.candidates(), AUDIT_SIZE, seed=AUDIT_SEED)}
     beyond = sum(c.id not in report.labels and c.id not in offered for c in report.sample)
-    note = say(lang, "audit.beyond", count=beyond) if beyond else ""
+    note = notice(say(lang, "audit.beyond", count=beyond)) if beyond else ""
     return (
-        render("report", lang, sections=parts[:1], note=note),
+        tables(parts["state"], parts["shares"]) + note,
         plots[0],
-        render("report", lang, sections=parts[1:cut], note=""),
-        plots[1],
-        render("report", lang, sections=parts[cut:], note=""),
+        tables(*(parts[name] for name in report.strata)),
+        *plots[1:],
+        tables(parts["size"], parts["method"]),
     )
 
 
@@ -66,7 +60,6 @@ class Layout:
 
     size: gr.Number
     strata: gr.Dropdown
-    allocation: gr.Dropdown
     refresh: gr.Button
     save: gr.Button
     files: gr.File
@@ -79,11 +72,8 @@ def laid_out(words: Localised) -> Layout:
     with gr.Row():
         whole = {"value": AUDIT_SIZE, "minimum": 1, "maximum": 10_000, "precision": 0}
         size = words.make(gr.Number, {"label": "audit.size"}, min_width=140, **whole)
-        divided = {"choices": lambda lang: [(say(lang, key), value) for value, key in STRATA.items()]}
+        divided = {"choices": lambda lang: [(say(lang, key), value) for value, key in CHOICES.items()]}
         strata = words.make(gr.Dropdown, {"label": "audit.strata"} | divided, value="", min_width=180)
-        names = {"choices": lambda lang: [(say(lang, f"audit.{name}"), name) for name in ALLOCATIONS]}
-        look = {"value": ALLOCATIONS[0], "min_width": 180}
-        allocation = words.make(gr.Dropdown, {"label": "audit.allocation"} | names, **look)
     with gr.Row():
         refresh = words.make(gr.Button, {"value": "audit.refresh"}, min_width=150)
         save = words.make(gr.Button, {"value": "audit.report"}, min_width=150, elem_id="vcs-audit-report")
@@ -93,11 +83,12 @@ def laid_out(words: Localised) -> Layout:
         gr.HTML(container=False, elem_id="vcs-audit"),
         gr.Plot(show_label=False, visible=False, elem_id="vcs-audit-chart"),
         gr.HTML(container=False, elem_id="vcs-audit-strata"),
-        gr.Plot(show_label=False, visible=False, elem_id="vcs-audit-strata-chart"),
+        gr.Plot(show_label=False, visible=False, elem_id="vcs-audit-miner-chart"),
+        gr.Plot(show_label=False, visible=False, elem_id="vcs-audit-rank-chart"),
         gr.HTML(container=False, elem_id="vcs-audit-rest"),
         files,
     ]
-    return Layout(size, strata, allocation, refresh, save, files, outputs)
+    return Layout(size, strata, refresh, save, files, outputs)
 
 
 def build(store: LabelStore, words: Localised, language: gr.Radio, access: Access) -> None:
@@ -105,15 +96,15 @@ def build(store: LabelStore, words: Localised, language: gr.Radio, access: Acces
     with words.make(gr.Tab, {"label": "audit.tab"}, id="audit") as tab:
         on = laid_out(words)
 
-    @guarded(access.reader, lambda sentence: (refusal(sentence), HIDDEN, "", HIDDEN, "", HIDDEN))
-    def show(person: Person, lang: str, size: float, strata: str, allocation: str) -> tuple:
-        return *shown(store, size, strata, allocation, lang), HIDDEN
+    @guarded(access.reader, lambda sentence: (refusal(sentence), HIDDEN, "", HIDDEN, HIDDEN, "", HIDDEN))
+    def show(person: Person, lang: str, size: float, strata: str) -> tuple:
+        return *shown(store, size, strata, lang), HIDDEN
 
     @guarded(access.reader)
-    def save_report(person: Person, lang: str, size: float, strata: str, allocation: str) -> dict:
-        return gr.update(value=written(audited(store, size, strata, allocation), lang), visible=True)
+    def save_report(person: Person, lang: str, size: float, strata: str) -> dict:
+        return gr.update(value=written(audited(store, size, strata), lang), visible=True)
 
-    asked = [language, on.size, on.strata, on.allocation]
-    events = [tab.select, on.refresh.click, on.strata.input, on.allocation.input, language.change]
+    asked = [language, on.size, on.strata]
+    events = [tab.select, on.refresh.click, on.strata.input, language.change]
     gr.on(events, show, asked, on.outputs, **QUIET)
     on.save.click(save_report, asked, on.files, concurrency_limit=1, api_visibility="private")

@@ -7,7 +7,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from annotations.assignment.leases import Lease, LeaseRefused
-from annotations.audit.estimate import draw
+from annotations.audit.sample import draw
 from annotations.candidates import Candidate
 from annotations.store.label_store import LabelStore, TokenReused
 from vcs_demo.text import tidy

@@ -8,9 +8,9 @@ from typing import Any
 
 import gradio as gr
 
-from annotations.exchange.labels import FORMATS
-from annotations.exchange.manifest import export_frozen
-from annotations.mining import MiningResult, mine
+from annotations.exchange.files import FORMATS
+from annotations.exchange.manifest import export_labels
+from annotations.mining import mine
 from annotations.store.label_store import LabelStore
 from vcs_demo.background import watched
 from vcs_demo.errors import UserError
@@ -18,20 +18,8 @@ from vcs_demo.library import Library, ranker_choices
 from vcs_demo.rankers.catalog import load_ranker
 from vcs_demo.ui.access import Access, Person, guarded
 from vcs_demo.ui.components import QUIET, Localised, download_folder, number
-from vcs_demo.ui.html import notice, progress, refusal
+from vcs_demo.ui.html import notice, progress, refusal, tables
 from vcs_demo.words import say
-
-
-def mining_report(result: MiningResult, lang: str) -> str:
-    """Say what was found, and what was not and why, a line each."""
-    taken = len({candidate.query_id for candidate in result.candidates})
-    lines = [say(lang, "label.mined_from", count=len(result.candidates), taken=taken, queries=result.queries)]
-    for key, counts in (("label.mined_dropped", result.dropped), ("label.mined_rejected", result.rejected)):
-        for reason, count in counts.items():
-            lines.append(say(lang, key, count=count, reason=say(lang, f"mining.{reason}")))
-    if result.unretrieved:
-        lines.append(say(lang, "label.mined_unretrieved", count=result.unretrieved))
-    return "\n".join(lines)
 
 
 def mined(
@@ -47,8 +35,7 @@ def mined(
         text = say(lang, "label.mining", ranker=ranker, done=work.done, total=work.total or "…")
         yield progress(text, work.done, work.total)
     added, known = store.add_candidates(result.candidates)
-    report = mining_report(result, lang)
-    yield notice(say(lang, "label.mined", added=added, known=known, report=report), "good")
+    yield notice(say(lang, "label.mined", added=added, known=known), "good") + tables(result.table(lang))
 
 
 def exported(store: LabelStore, format: str) -> tuple[list[Path], int]:
@@ -65,9 +52,9 @@ def exported(store: LabelStore, format: str) -> tuple[list[Path], int]:
     folder = download_folder()
     if format != "dataset":
         path = folder / f"labels.{format}"
-        count, manifest = export_frozen(store, path, format)
+        count, manifest = export_labels(store, path, format)
         return [path, manifest], count
-    count, _ = export_frozen(store, folder / "export" / "labels", "dataset")
+    count, _ = export_labels(store, folder / "export" / "labels", "dataset")
     return [Path(shutil.make_archive(str(folder / "labels"), "zip", folder / "export"))], count
 
 
