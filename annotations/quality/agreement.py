@@ -1,6 +1,6 @@
-"""How far annotators agree: raw agreement, kappas, alpha and AC1, with bootstrap intervals over queries.
+"""Measure how far annotators agree: raw agreement, kappas, alpha and AC1, with bootstrap intervals over queries.
 
-Our own sums, held against published examples in the tests: scikit-learn and statsmodels know only complete tables,
+The sums are ours and are checked against published examples: scikit-learn and statsmodels know only complete tables,
 krippendorff and irrCAC only whole data sets, and none resamples queries, while of sums over queries a thousand
 resamples are one matrix product.
 """
@@ -11,11 +11,13 @@ from itertools import combinations
 import numpy as np
 
 from annotations.candidates import LABELS
-from annotations.quality.agreement_report import OVERALL, REASONS, AgreementReport, Estimate, PairAgreement
+from annotations.quality.agreement_report import OVERALL, AgreementReport, Estimate, PairAgreement
 from annotations.quality.coefficients import (
+    alpha_terms,
     candidate_terms,
     coefficients,
     draw_queries,
+    only_alpha,
     pair_coefficients,
     pair_terms,
     resampled,
@@ -23,22 +25,8 @@ from annotations.quality.coefficients import (
 from annotations.store.label_store import LabelStore
 from vcs_demo.errors import UserError, quoted
 
-__all__ = [
-    "REASONS",
-    "AgreementReport",
-    "BadAgreementRequest",
-    "Estimate",
-    "PairAgreement",
-    "agreement",
-    "label_rows",
-]
-
 DEFINED = 0.95  # least share of the resamples in which a coefficient with an interval is defined
 Row = tuple[str, str, str, str]  # query, candidate, annotator, label
-
-
-class BadAgreementRequest(UserError, ValueError):
-    """Rows that contradict each other, an unknown label, or a level, seed or number of resamples out of range."""
 
 
 def label_rows(store: LabelStore, *, names: bool = False) -> list[Row]:
@@ -86,64 +74,115 @@ def agreement(
         resamples: how many, 1 or more.
 
     Raises:
-        BadAgreementRequest: see the class.
+        UserError: rows that contradict each other, an unknown label, or a level, seed or number out of range.
     """
-    labels = [label for label in labels if unsure or label != "unsure"]
-    if not 0 < level < 1 or seed < 0 or resamples < 1 or not 2 <= len(set(labels)) == len(labels):
-        raise BadAgreementRequest(
-            f"The level ({level}) must be between 0 and 1, the seed ({seed}) 0 or more, the resamples ({resamples}) "
-            f"1 or more, the labels ({', '.join(labels)}) two or more and different."
-        )
-    rows = [row for row in rows if unsure or row[3] != "unsure"]
-    annotators, matrix, query = _matrix(rows, labels)
-    counts = np.stack([(matrix == k).sum(axis=0) for k in range(len(labels))], axis=1)
-    given = counts.sum(axis=0).tolist()
-    starts = np.flatnonzero(np.diff(query, prepend=-1))
-    drawn = draw_queries(len(starts), resamples, seed)
-    missing = "no_labels" if not rows else "one_annotator" if len(annotators) == 1 else "nothing_shared"
-
-    def estimates(of: Callable, sums: np.ndarray, queries: np.ndarray) -> dict[str, Estimate]:
-        items = int(sums[:, 0].sum())
-        clusters = np.count_nonzero(sums[:, 0])
-        values = of(sums.sum(axis=0, dtype=np.float64))
-        samples = resampled(of, sums, queries, drawn) if clusters > 1 else dict.fromkeys(values)
-        return {
-            name: _estimate(float(value), samples[name], items, level, missing)
-            for name, value in values.items()
-        }
+    sums = _Sums(rows, labels, unsure=unsure, level=level, seed=seed, resamples=resamples)
+    counts, given = sums.counts, sums.counts.sum(axis=0).tolist()
 
     def overall(counts: np.ndarray) -> dict[str, Estimate]:
-        return estimates(
-            coefficients, np.add.reduceat(candidate_terms(counts), starts), np.arange(len(starts))
-        )
+        return sums.estimates(coefficients, sums.by_query(candidate_terms(counts)))
 
     def against_the_rest(k: int) -> dict[str, Estimate]:
-        if rows and not given[k]:
-            return dict.fromkeys(OVERALL, Estimate(None, None, None, items, "never_given"))
+        if len(counts) and not given[k]:
+            return dict.fromkeys(OVERALL, Estimate(None, None, None, sums.shared, "never_given"))
         return overall(np.column_stack([counts[:, k], np.delete(counts, k, axis=1).sum(axis=1)]))
 
     def pair(first: np.ndarray, second: np.ndarray) -> dict[str, Estimate]:
-        shared = np.flatnonzero((first >= 0) & (second >= 0))
-        return estimates(
-            pair_coefficients, *pair_terms(first[shared], second[shared], query[shared], len(labels))
+        both = np.flatnonzero((first >= 0) & (second >= 0))
+        return sums.estimates(
+            pair_coefficients, *pair_terms(first[both], second[both], sums.query[both], len(sums.labels))
         )
 
-    items = int((counts.sum(axis=1) > 1).sum())
     return AgreementReport(
-        annotators=tuple(annotators),
-        queries=len(starts),
-        candidates=len(query),
-        given=dict(zip(labels, given, strict=True)),
+        annotators=tuple(sums.annotators),
+        queries=len(sums.starts),
+        candidates=len(counts),
+        given=dict(zip(sums.labels, given, strict=True)),
         overall=overall(counts),
-        by_label={label: against_the_rest(k) for k, label in enumerate(labels)},
+        by_label={label: against_the_rest(k) for k, label in enumerate(sums.labels)},
         pairs=tuple(
-            PairAgreement(annotators[a], annotators[b], pair(matrix[a], matrix[b]))
-            for a, b in combinations(range(len(annotators)), 2)
+            PairAgreement(sums.annotators[a], sums.annotators[b], pair(sums.matrix[a], sums.matrix[b]))
+            for a, b in combinations(range(len(sums.annotators)), 2)
         ),
         level=level,
         seed=seed,
         resamples=resamples,
     )
+
+
+def alpha(
+    rows: Iterable[Row],
+    *,
+    labels: Sequence[str] = LABELS,
+    level: float = 0.95,
+    seed: int = 0,
+    resamples: int = 1000,
+) -> Estimate:
+    """Return Krippendorff's α alone, the same as `agreement` says; takes and raises as that."""
+    sums = _Sums(rows, labels, unsure=True, level=level, seed=seed, resamples=resamples)
+    return sums.estimates(only_alpha, sums.by_query(alpha_terms(sums.counts)))["alpha"]
+
+
+class _Sums:
+    """Labels as counts, the queries they are of, and how often each query is drawn.
+
+    Attributes:
+        labels: what annotators choose from, (K).
+        annotators: all who gave a label, sorted.
+        matrix: label of each annotator and candidate, (annotators, candidates); −1: none.
+        query: of each candidate, (candidates,), ascending.
+        counts: how often each candidate was given each label, (candidates, K).
+        starts: where each query's candidates begin, (queries,).
+        shared: how many candidates have two labels or more.
+    """
+
+    def __init__(
+        self,
+        rows: Iterable[Row],
+        labels: Sequence[str],
+        *,
+        unsure: bool,
+        level: float,
+        seed: int,
+        resamples: int,
+    ) -> None:
+        self.labels = [label for label in labels if unsure or label != "unsure"]
+        if (
+            not 0 < level < 1
+            or seed < 0
+            or resamples < 1
+            or not 2 <= len(set(self.labels)) == len(self.labels)
+        ):
+            raise UserError(
+                f"The level ({level}) must be between 0 and 1, the seed ({seed}) 0 or more, the resamples "
+                f"({resamples}) 1 or more, the labels ({', '.join(self.labels)}) two or more and different."
+            )
+        rows = [row for row in rows if unsure or row[3] != "unsure"]
+        self.annotators, self.matrix, self.query = _matrix(rows, self.labels)
+        self.counts = np.stack([(self.matrix == k).sum(axis=0) for k in range(len(self.labels))], axis=1)
+        self.starts = np.flatnonzero(np.diff(self.query, prepend=-1))
+        self.shared = int((self.counts.sum(axis=1) > 1).sum())
+        self.level = level
+        self._drawn = draw_queries(len(self.starts), resamples, seed)
+        few = {0: "no_labels", 1: "one_annotator"}
+        self._missing = few.get(len(self.annotators), "nothing_shared")
+
+    def by_query(self, terms: np.ndarray) -> np.ndarray:
+        """Add up the terms of each query's candidates, (queries, terms)."""
+        return np.add.reduceat(terms, self.starts)
+
+    def estimates(
+        self, of: Callable, sums: np.ndarray, queries: np.ndarray | None = None
+    ) -> dict[str, Estimate]:
+        """Return what `of` makes of terms summed by query, with intervals; `queries`: which they are of, if not all."""
+        queries = np.arange(len(self.starts)) if queries is None else queries
+        items, clusters = int(sums[:, 0].sum()), np.count_nonzero(sums[:, 0])
+        values = of(sums.sum(axis=0, dtype=np.float64))
+        samples = resampled(of, sums, queries, self._drawn) if clusters > 1 else dict.fromkeys(values)
+        return {
+            name: _estimate(float(value), samples[name], items, self.level, self._missing)
+            for name, value in values.items()
+        }
 
 
 def _estimate(value: float, samples: np.ndarray | None, items: int, level: float, missing: str) -> Estimate:
@@ -161,7 +200,7 @@ def _estimate(value: float, samples: np.ndarray | None, items: int, level: float
 def _matrix(rows: list[Row], labels: Sequence[str]) -> tuple[list[str], np.ndarray, np.ndarray]:
     """Return annotators, their labels (annotators, candidates; −1: none), and each candidate's query, ascending."""
     if unknown := {row[3] for row in rows} - set(labels):
-        raise BadAgreementRequest(f"{quoted(min(unknown))} is no label; the labels are {', '.join(labels)}.")
+        raise UserError(f"{quoted(min(unknown))} is not a label; the labels are {', '.join(labels)}.")
     _, query = _numbered([row[0] for row in rows])
     candidates, candidate = _numbered([row[1] for row in rows])
     annotators, annotator = _numbered([row[2] for row in rows])
@@ -173,9 +212,9 @@ def _matrix(rows: list[Row], labels: Sequence[str]) -> tuple[list[str], np.ndarr
     good &= query_of[candidate] == query
     if not good.all():
         _, name, who, _ = rows[int(np.argmin(good))]
-        raise BadAgreementRequest(
-            f"Candidate {quoted(name)} stands under two queries, or twice with annotator {quoted(who)}; "
-            "give every standing label once."
+        raise UserError(
+            f"Candidate {quoted(name)} has two queries, or two labels of annotator {quoted(who)}; "
+            "give every label that counts once."
         )
     matrix = np.full((len(annotators), len(candidates)), -1, dtype=np.int8)
     matrix[annotator, candidate] = [number[row[3]] for row in rows]

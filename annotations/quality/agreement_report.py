@@ -1,7 +1,9 @@
-"""What an agreement of annotators is reported as: estimates with intervals, or why there is none; Markdown."""
+"""The report of annotators' agreement: estimates with intervals, or why there is none, and tables of them."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+
+from vcs_demo.tables import Table, figure
 
 NAMES = {
     "raw": "raw agreement",
@@ -41,6 +43,11 @@ class Estimate:
     items: int
     reason: str = ""
 
+    def shown(self) -> str:
+        """Write it with its interval, or with the reason why that or the value is missing."""
+        text = figure(self.value, None if self.low is None else (self.low, self.high))
+        return f"{text} ({self.reason})" if self.reason else text
+
 
 @dataclass(frozen=True)
 class PairAgreement:
@@ -79,44 +86,36 @@ class AgreementReport:
     seed: int
     resamples: int
 
-    def markdown(self) -> str:
-        """Return the report as Markdown; pairs that share nothing are counted, not listed."""
+    def tables(self) -> list[Table]:
+        """Return what there is, the agreement by label and by pair, and why an estimate is missing.
+
+        Pairs that share nothing are counted, not listed.
+        """
         pairs = [pair for pair in self.pairs if pair.estimates["raw"].items]
-        rows = {"all": (sum(self.given.values()), self.overall)}
-        rows |= {label: (self.given[label], estimates) for label, estimates in self.by_label.items()}
-        lines = [
-            f"{rows['all'][0]} labels by {len(self.annotators)} annotators on {self.candidates} candidates of "
+        by_label = {"all": (sum(self.given.values()), self.overall)}
+        by_label |= {label: (self.given[label], estimates) for label, estimates in self.by_label.items()}
+        about = (
+            f"{by_label['all'][0]} labels by {len(self.annotators)} annotators on {self.candidates} candidates of "
             f"{self.queries} queries; {self.overall['raw'].items} candidates have two labels or more.",
             f"{100 * self.level:.4g} % bootstrap intervals over queries, {self.resamples} resamples, seed {self.seed}; "
             f"`unsure` counts as {'a label' if 'unsure' in self.given else 'no answer'}.",
-            "",
-            *_table(["label", "given"], OVERALL, ((label, *row) for label, row in rows.items())),
-        ]
+        )
+        tables = [Table((), (), notes=about)]
+        tables.append(_table(["label", "given"], OVERALL, ((name, *row) for name, row in by_label.items())))
         if pairs:
-            shared = ((f"{p.first}, {p.second}", p.estimates["raw"].items, p.estimates) for p in pairs)
-            lines += ["", *_table(["annotators", "shared"], OF_A_PAIR, shared)]
+            rows = ((f"{p.first}, {p.second}", p.estimates["raw"].items, p.estimates) for p in pairs)
+            tables.append(_table(["annotators", "shared"], OF_A_PAIR, rows))
+        notes = []
         if len(pairs) < len(self.pairs):
-            lines += ["", f"Pairs that share no candidate: {len(self.pairs) - len(pairs)}."]
-        shown = [*rows.values(), *((0, pair.estimates) for pair in pairs)]
-        reasons = {estimate.reason for _, estimates in shown for estimate in estimates.values()}
-        notes = [f"- {key}: {sentence}" for key, sentence in REASONS.items() if key in reasons]
-        return "\n".join(lines + ([""] + notes if notes else []))
+            notes.append(f"Pairs that share no candidate: {len(self.pairs) - len(pairs)}.")
+        shown = [*(estimates for _, estimates in by_label.values()), *(pair.estimates for pair in pairs)]
+        reasons = {estimate.reason for estimates in shown for estimate in estimates.values()}
+        notes += [f"- {key}: {sentence}" for key, sentence in REASONS.items() if key in reasons]
+        return [*tables, Table((), (), notes=notes)] if notes else tables
 
 
-def _table(head: list[str], names: Sequence[str], rows: Iterable[tuple]) -> Iterator[str]:
-    yield f"| {' | '.join([*head, *(NAMES[name] for name in names)])} |"
-    yield "|---" * (len(head) + len(names)) + "|"
-    for name, count, estimates in rows:
-        cells = [
-            " ".join(name.split()).replace("|", r"\|"),
-            str(count),
-            *(_cell(estimates[n]) for n in names),
-        ]
-        yield f"| {' | '.join(cells)} |"
-
-
-def _cell(estimate: Estimate) -> str:
-    if estimate.value is None:
-        return f"– ({estimate.reason})"
-    interval = f"({estimate.reason})" if estimate.reason else f"[{estimate.low:.3f}, {estimate.high:.3f}]"
-    return f"{estimate.value:.3f} {interval}"
+def _table(heads: list[str], names: Sequence[str], rows: Iterable[tuple]) -> Table:
+    return Table(
+        [*heads, *(NAMES[name] for name in names)],
+        [[name, count, *(estimates[n].shown() for n in names)] for name, count, estimates in rows],
+    )

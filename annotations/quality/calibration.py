@@ -3,15 +3,11 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from annotations.audit.estimate import draw
+from annotations.audit.sample import draw
 from annotations.candidates import Candidate
-from annotations.database.events import stamp, text
+from annotations.database.events import stamp
 from annotations.store.label_store import LabelStore
 from vcs_demo.errors import UserError, quoted
-
-
-class BadCalibration(UserError, ValueError):
-    """Calibration with a candidate that there is not, with none, or with more than there are."""
 
 
 def add_calibration(store: LabelStore, ids: Iterable[str]) -> tuple[int, int]:
@@ -20,14 +16,14 @@ def add_calibration(store: LabelStore, ids: Iterable[str]) -> tuple[int, int]:
     Everyone labels them, in this order, and the overlap does not bind there.
 
     Raises:
-        BadCalibration: there is no such candidate; then none is added.
+        UserError: there is no such candidate; then none is added.
         DatabaseUnavailable: they could not be saved; then none is added.
     """
     wanted, database = list(dict.fromkeys(ids)), store.database
     with database.write():
         for id in wanted:
             if not database.rows("SELECT 1 FROM candidates WHERE id = ?", [id]):
-                raise BadCalibration(
+                raise UserError(
                     f"There is no candidate {quoted(id)}; give the id of one that was mined or imported."
                 )
         known = {
@@ -46,7 +42,7 @@ def choose(store: LabelStore, size: int, *, seed: int = 0) -> list[Candidate]:
     """Draw candidates for calibration at random: of those that nobody has labelled and that are not gold.
 
     Raises:
-        BadCalibration: there are fewer than `size` of them, or `size` is below 1.
+        UserError: there are fewer than `size` of them, or `size` is below 1.
     """
     free = {
         row["candidate_id"]
@@ -55,7 +51,7 @@ def choose(store: LabelStore, size: int, *, seed: int = 0) -> list[Candidate]:
         )
     }
     if not 1 <= size <= len(free):
-        raise BadCalibration(
+        raise UserError(
             f"A calibration of {size} cannot be drawn: {len(free)} candidates have neither a label nor a role yet; "
             f"ask for 1 to {len(free)}."
             if free
@@ -65,25 +61,13 @@ def choose(store: LabelStore, size: int, *, seed: int = 0) -> list[Candidate]:
 
 
 def read_ids(path: Path | str) -> list[str]:
-    """Return the candidate ids of a text file, one a line; raises BadCalibration."""
+    """Return the candidate ids of a text file, one a line; raises UserError."""
     try:
         ids = [line.strip() for line in Path(path).read_text("utf-8-sig").splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
-        raise BadCalibration(
+        raise UserError(
             f"{quoted(path)} cannot be read as UTF-8 text; give a file of candidate ids, one a line."
         ) from error
     if not ids:
-        raise BadCalibration(f"{quoted(path)} has no candidate id; write one a line.")
+        raise UserError(f"{quoted(path)} has no candidate id; write one a line.")
     return ids
-
-
-def is_calibrated(store: LabelStore, annotator: str) -> bool:
-    """Tell whether the annotator has a standing label on every calibration candidate (also where there is none)."""
-    row = store.database.rows(
-        """
-        SELECT count(*) AS missing FROM calibration c LEFT JOIN standing s
-            ON s.candidate_id = c.candidate_id AND s.annotator = ? WHERE s.label IS NULL
-        """,
-        [text("annotator", annotator)],
-    )[0]
-    return row["missing"] == 0

@@ -1,4 +1,4 @@
-"""Gold: candidates whose label is known, mixed in unseen, and how often each annotator finds it."""
+"""Gold: candidates whose label is known, mixed in unseen, and how often each annotator gives that label."""
 
 import json
 from collections.abc import Iterable
@@ -7,10 +7,11 @@ from pathlib import Path
 
 from annotations.audit.estimate import wilson
 from annotations.candidates import LABELS
-from annotations.database.events import BadEvent, stamp, text
-from annotations.exchange.triples import RowProblem
+from annotations.database.events import stamp, text
+from annotations.problems import RowProblem
 from annotations.store.label_store import LabelStore
 from vcs_demo.errors import UserError, quoted
+from vcs_demo.tables import Table, figure
 
 _STANDING = "SELECT candidate_id, label, note, max(id) AS latest FROM gold GROUP BY candidate_id"
 _ANSWERS = f"""
@@ -19,10 +20,6 @@ FROM annotator_counts a CROSS JOIN ({_STANDING}) g
 JOIN standing s ON s.annotator = a.annotator AND s.candidate_id = g.candidate_id AND s.label IS NOT NULL
 GROUP BY a.annotator ORDER BY a.annotator
 """
-
-
-class BadGold(UserError, ValueError):
-    """A gold answer for a candidate that there is not, or with a label that is none; or a file without any."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +33,7 @@ class GoldAnswer:
 
 @dataclass(frozen=True)
 class GoldAccuracy:
-    """How many gold answers an annotator found: `right` of `of`, and the Wilson interval of the share."""
+    """How many gold answers an annotator gave rightly: `right` of `of`, and the Wilson interval of the share."""
 
     annotator: str
     of: int
@@ -61,7 +58,7 @@ def add_gold(store: LabelStore, answers: Iterable[GoldAnswer]) -> tuple[int, int
     overlap does not bind there.
 
     Raises:
-        BadGold: one of them is malformed; then none is added.
+        UserError: one of them is malformed; then none is added.
         DatabaseUnavailable: they could not be saved; then none is added.
     """
     wanted = {answer.candidate_id: _checked(answer) for answer in answers}
@@ -70,7 +67,7 @@ def add_gold(store: LabelStore, answers: Iterable[GoldAnswer]) -> tuple[int, int
         known = {row["candidate_id"]: (row["label"], row["note"]) for row in database.rows(_STANDING)}
         for id in wanted.keys() - known.keys():
             if not database.rows("SELECT 1 FROM candidates WHERE id = ?", [id]):
-                raise BadGold(
+                raise UserError(
                     f"There is no candidate {quoted(id)}; give the id of one that was mined or imported."
                 )
         new = [answer for id, answer in wanted.items() if known.get(id) != (answer.label, answer.note)]
@@ -83,25 +80,25 @@ def import_gold(store: LabelStore, path: Path | str) -> GoldImport:
     """Add the gold answers of a JSONL file, `{"id": …, "label": …, "note": …}` a line; bad lines are reported.
 
     Raises:
-        BadGold: the file is not there, is not text, or has no good line.
+        UserError: the file is not there, is not text, or has no good line.
         DatabaseUnavailable: they could not be saved; then nothing was added.
     """
     path = Path(path)
     try:
-        lines = path.read_text("utf-8-sig").splitlines()
+        lines = path.read_text("utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
-        raise BadGold(f"{quoted(path)} cannot be read as UTF-8 text; give a .jsonl file.") from error
+        raise UserError(f"{quoted(path)} cannot be read as UTF-8 text; give a .jsonl file.") from error
     known = {candidate.id for candidate in store.candidates()}
     answers, problems = [], []
     for number, line in enumerate(lines, start=1):
         if line.strip():
             try:
                 answers.append(_read(line, known))
-            except (BadGold, BadEvent) as error:
+            except UserError as error:
                 problems.append(RowProblem(number, str(error)))
     if not answers:
         reason = f" Line {problems[0].line}: {problems[0].reason}" if problems else ""
-        raise BadGold(f"{quoted(path)} has no gold answer.{reason}")
+        raise UserError(f"{quoted(path)} has no gold answer.{reason}")
     return GoldImport(*add_gold(store, answers), problems)
 
 
@@ -113,20 +110,26 @@ def gold_report(store: LabelStore, level: float = 0.95) -> list[GoldAccuracy]:
     ]
 
 
+def gold_table(accuracies: Iterable[GoldAccuracy]) -> Table:
+    """Return the report as a table: right answers, how many, and their share with its interval."""
+    rows = [(a.annotator, a.right, a.of, figure(a.right / a.of, (a.low, a.high))) for a in accuracies]
+    return Table(("annotator", "right", "of", "share"), rows)
+
+
 def _read(line: str, known: set[str]) -> GoldAnswer:
     try:
         record = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise BadGold(f"The line is not JSON: {error}.") from error
+        raise UserError(f"The line is not JSON: {error}.") from error
     if not isinstance(record, dict):
-        raise BadGold("The line is not a JSON object; write {'id': …, 'label': …, 'note': …}.")
+        raise UserError("The line is not a JSON object; write {'id': …, 'label': …, 'note': …}.")
     given = [record.get("id", record.get("candidate_id")), record.get("label"), record.get("note") or ""]
     if not all(isinstance(value, str) for value in given):
-        raise BadGold(
-            f"Id, label or note is no text ({quoted(given)}); write {{'id': …, 'label': …, 'note': …}}."
+        raise UserError(
+            f"Id, label and note must be text, not ({quoted(given)}); write {{'id': …, 'label': …, 'note': …}}."
         )
     if given[0] not in known:
-        raise BadGold(
+        raise UserError(
             f"There is no candidate {quoted(given[0])}; give the id of one that was mined or imported."
         )
     return _checked(GoldAnswer(*given))
@@ -134,5 +137,5 @@ def _read(line: str, known: set[str]) -> GoldAnswer:
 
 def _checked(answer: GoldAnswer) -> GoldAnswer:
     if answer.label not in LABELS:
-        raise BadGold(f"{quoted(answer.label)} is not a label; the labels are {', '.join(LABELS)}.")
+        raise UserError(f"{quoted(answer.label)} is not a label; the labels are {', '.join(LABELS)}.")
     return GoldAnswer(answer.candidate_id, answer.label, text("note", answer.note, required=False))

@@ -4,7 +4,8 @@ import pytest
 
 from annotations.backup.snapshot import restore, snapshot
 from annotations.database.events import stamp
-from annotations.exchange.labels import export, read_export
+from annotations.exchange.labels import read_export
+from annotations.exchange.manifest import export_labels
 from annotations.quality.adjudication import CAUSES, answers_to, causes, decide, disagreements
 from annotations.store.label_store import LabelStore, TokenReused, UnknownCandidate, UnknownLabel
 from vcs_demo.errors import UserError
@@ -79,7 +80,7 @@ def test_a_decision_is_the_label_everywhere_and_says_so(timed, three, tmp_path):
     assert timed.counts() == {"hard": 1, "false_negative": 0, "trivial": 1, "unsure": 0}
     assert causes(timed) == dict.fromkeys(CAUSES, 0) | {"guideline_gap": 1}
     for name in ("out.jsonl", "out.csv", "out.parquet"):
-        export(timed, tmp_path / name)
+        export_labels(timed, tmp_path / name)
         assert {r.id: r.consensus for r in read_export(tmp_path / name)}[disputed] == "adjudicated"
 
 
