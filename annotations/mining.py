@@ -1,4 +1,10 @@
-"""Hard negatives out of a ranker, over ids: what it ranks high and the judgements do not call relevant."""
+"""Mine hard negatives: passages that a ranker ranks high and the judgements do not call relevant.
+
+In Python:
+
+    result = mine(load_task("vimedretrieve", "mini", "train"), load_ranker("bm25"), limit=200)
+    store.add_candidates(result.candidates)
+"""
 
 import random
 import re
@@ -12,29 +18,12 @@ from annotations.candidates import Candidate
 from vcs_demo.benchmark.tasks import RerankingTask, RetrievalTask
 from vcs_demo.errors import UserError
 from vcs_demo.rankers.base import Ranker
+from vcs_demo.tables import Table
 from vcs_demo.text import content_hash
+from vcs_demo.words import say
 
 BATCH = 64  # queries scored at a time
-REASONS = {
-    "positive_not_found": "the ranker scores their positive at zero or below, where a margin has no meaning",
-    "no_candidate": "nothing within the depth is far enough below the positive",
-    "too_close": "too close to the positive's score, perhaps false negatives",
-    "own_context": "windows of the query's own context",
-    "same_text": "the same text as a relevant or an earlier passage",
-    "nothing_shared": "scored zero or below",
-    "already_there": "candidates already",
-}
 _WINDOW = re.compile(r"(c[0-9a-f]+)-\d+")
-
-
-class TestSplitRefused(UserError, ValueError):
-    """Mining was asked of queries that models are evaluated on."""
-
-    __test__ = False  # not a test, whatever pytest makes of the name
-
-
-class BadMiningRequest(UserError, ValueError):
-    """A limit, depth or margin outside its range."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +34,7 @@ class MiningResult:
         candidates: in the order they were taken: every query's best, then every query's second, …
         queries: how many queries were looked at (with a limit, mining stops once it is reached).
         dropped: reason → number of queries without a candidate.
-        rejected: reason → number of passages passed over. Reasons are the keys of `REASONS`.
+        rejected: reason → number of passages passed over. Reasons are keys of `[mining]` in vcs_demo/words.
         unretrieved: how many queries have no positive within the depth; they are not dropped for it.
     """
 
@@ -55,17 +44,16 @@ class MiningResult:
     rejected: dict[str, int] = field(default_factory=dict)
     unretrieved: int = 0
 
-    def report(self) -> str:
-        """Return what was found and what was not, in a few lines of English."""
-        from_queries = len({candidate.query_id for candidate in self.candidates})
-        lines = [
-            f"{len(self.candidates)} candidates from {from_queries} of {self.queries} queries looked at."
-        ]
-        lines += [f"Queries dropped: {n}, because {REASONS[why]}." for why, n in self.dropped.items()]
-        lines += [f"Passages passed over: {n}, {REASONS[why]}." for why, n in self.rejected.items()]
+    def table(self, lang: str = "en") -> Table:
+        """Return what was left out and why, and in the notes how many candidates came of how many queries."""
+        heads = [say(lang, f"mining.{key}") for key in ("reason", "queries", "passages")]
+        rows = [(say(lang, f"mining.{why}"), count, "–") for why, count in self.dropped.items()]
+        rows += [(say(lang, f"mining.{why}"), "–", count) for why, count in self.rejected.items()]
+        taken = len({candidate.query_id for candidate in self.candidates})
+        notes = [say(lang, "mining.taken", count=len(self.candidates), taken=taken, queries=self.queries)]
         if self.unretrieved:
-            lines.append(f"Queries whose positive is not within the depth (kept): {self.unretrieved}.")
-        return "\n".join(lines)
+            notes.append(say(lang, "mining.unretrieved", count=self.unretrieved))
+        return Table(heads if rows else (), rows, notes=notes)
 
 
 def mine(
@@ -100,16 +88,15 @@ def mine(
         progress: called as `progress(done, total)`, first while indexing, then over queries; may raise.
 
     Raises:
-        TestSplitRefused: a test split, or a reranking task (they are test only).
-        BadMiningRequest: a number outside its range.
+        UserError: a test split, a reranking task (they are test only), or a number outside its range.
     """
     if isinstance(task, RerankingTask) or task.split == "test":
-        raise TestSplitRefused(
+        raise UserError(
             f"The {task.split} split of {task.name} is what models are evaluated on, so it is not mined; "
             "take vimedretrieve's train or validation split."
         )
     if min(per_query, depth, 1 if limit is None else limit) < 1 or not 0 <= relative_margin < 1:
-        raise BadMiningRequest(
+        raise UserError(
             f"Limit ({limit}), per query ({per_query}) and depth ({depth}) must be 1 or more, "
             f"and the relative margin ({relative_margin}) at least 0 and below 1."
         )
@@ -117,22 +104,22 @@ def mine(
     queries = sorted(task.queries)
     random.Random(seed).shuffle(queries)
     index = ranker.index(list(task.passages.values()), progress)
-    found: list[list[Candidate]] = []
+    by_query: list[list[Candidate]] = []
     looked_at = 0
     for start in range(0, len(queries), BATCH):
         batch = queries[start : start + BATCH]
         scores = index.score([task.queries[query_id] for query_id in batch])  # (len(batch), n_passages)
         for query_id, row in zip(batch, scores, strict=True):
-            if limit is not None and len(found) >= limit:
+            if limit is not None and len(by_query) >= limit:
                 break
             looked_at += 1
             if candidates := miner.of_query(query_id, row):
-                found.append(candidates)
+                by_query.append(candidates)
         if progress:
             progress(start + len(batch), len(queries))
-        if limit is not None and len(found) >= limit:
+        if limit is not None and len(by_query) >= limit:
             break
-    by_rank = [c[place] for place in range(per_query) for c in found if place < len(c)]
+    by_rank = [of[place] for place in range(per_query) for of in by_query if place < len(of)]
     return MiningResult(
         by_rank[:limit], looked_at, dict(miner.dropped), dict(miner.rejected), miner.unretrieved
     )

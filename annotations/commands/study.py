@@ -1,71 +1,50 @@
-"""The commands that set a study up: settings, calibrate, gold; each a thin skin over its module."""
+"""`python -m annotations settings|calibrate|gold`: the commands that set a study up."""
 
-import argparse
 import getpass
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from vcs_demo.errors import UserError
-from vcs_demo.paths import database_path
+import click
 
-PROBLEMS_SHOWN = 20
-Maker = Callable[[str, Callable, str, str], argparse.ArgumentParser]
-
-
-def add_commands(command: Maker) -> None:
-    """Add the commands, made by `command(name, run, about, example)`."""
-    rules = command(
-        "settings",
-        _settings,
-        "Show how candidates are handed out, or change it",
-        "settings --overlap 3",
-    )
-    rules.add_argument("--overlap", type=_overlap, metavar="K", help="most annotators a candidate, or none")
-    rules.add_argument("--lease-minutes", type=int, metavar="N", help="how long a candidate is held")
-    rules.add_argument("--gold-share", type=float, metavar="SHARE", help="part that is gold, 0 to 0.5")
-    rules.add_argument("--calibration", choices=("on", "off"), help="hand the calibration out first, or not")
-    rules.add_argument("--by", default=None, help="who changes it (default: the user of this machine)")
-
-    calibrate = command(
-        "calibrate",
-        _calibrate,
-        "Choose candidates that everyone labels before anything else",
-        "calibrate --size 20 --seed 1",
-    )
-    which = calibrate.add_mutually_exclusive_group(required=True)
-    which.add_argument("--size", type=int, help="draw so many at random, of those without a label")
-    which.add_argument("--ids", type=Path, metavar="FILE", help="take those in this file, one id a line")
-    calibrate.add_argument("--seed", type=int, default=0, help="of the draw (default: %(default)s)")
-
-    gold = command(
-        "gold",
-        _gold,
-        'Import known answers, {"id": …, "label": …, "note": …} a line; they are mixed in unseen',
-        "gold gold.jsonl",
-    )
-    gold.add_argument(
-        "file", type=Path, nargs="?", help="the answers; default: report how often each is found"
-    )
+from annotations.commands import check_exists, command, with_database
+from annotations.problems import listed
+from vcs_demo.terminal import INPUT, Finite
 
 
-def _settings(options: argparse.Namespace) -> None:
+class Overlap(click.ParamType):
+    """A number of annotators, or `none` for no cap."""
+
+    name = "K|none"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | str:
+        """Return the number or `none`; fails with one line."""
+        if value == "none":
+            return value
+        try:
+            return click.IntRange(1, 100).convert(value, param, ctx)
+        except click.BadParameter:
+            self.fail(f"{value!r} is not a whole number from 1 to 100, or none.", param, ctx)
+
+
+@command("settings", "settings --overlap 3")
+@with_database
+@click.option("--overlap", type=Overlap(), metavar="K", help="Most annotators a candidate gets, or none.")
+@click.option("--lease-minutes", type=click.IntRange(1, 7 * 24 * 60), help="How long a candidate is held.")
+@click.option("--gold-share", type=Finite(0, 0.5), help="Part of what is handed out that is gold.")
+@click.option("--calibration", type=click.Choice(("on", "off")), help="Hand the calibration out first.")
+@click.option("--by", metavar="NAME", help="Who changes them.  [default: the user of this machine]")
+def settings_command(database: Path, calibration: str | None, by: str | None, **changes: Any) -> None:
+    """Show how candidates are handed out, or change it."""
     from annotations.store.label_store import LabelStore
 
-    changes = {
-        name: value
-        for name, value in (
-            ("overlap", options.overlap),
-            ("lease_minutes", options.lease_minutes),
-            ("gold_share", options.gold_share),
-            ("calibration", options.calibration and options.calibration == "on"),
-        )
-        if value is not None
-    }
+    changes = {name: value for name, value in changes.items() if value is not None}
+    if calibration:
+        changes["calibration"] = calibration == "on"
     if changes.get("overlap") == "none":
         changes["overlap"] = None
-    with LabelStore(_database(options), read_only=not changes) as store:
+    with LabelStore(database, read_only=not changes) as store:
         if changes:
-            store.change_settings(by=options.by or _user(), **changes)
+            store.change_settings(by=by or _user(), **changes)
         rules = store.settings()
     print(f"overlap: {rules.overlap or 'none'}")
     print(f"lease-minutes: {rules.lease_minutes}")
@@ -73,43 +52,49 @@ def _settings(options: argparse.Namespace) -> None:
     print(f"calibration: {'on' if rules.calibration else 'off'}")
 
 
-def _calibrate(options: argparse.Namespace) -> None:
+@command("calibrate", "calibrate --size 20 --seed 1")
+@with_database
+@click.option("--size", type=click.IntRange(1), help="Draw so many at random, of those without a label.")
+@click.option("--ids", type=INPUT, metavar="FILE", help="Take those in this file, one id a line.")
+@click.option("--seed", type=int, default=0, help="Of the draw.")
+def calibrate_command(database: Path, size: int | None, ids: Path | None, seed: int) -> None:
+    """Choose candidates that everyone labels before anything else: give --size or --ids."""
+    if (size is None) == (ids is None):
+        raise click.UsageError("Give one of --size and --ids.")
     from annotations.quality.calibration import add_calibration, choose, read_ids
     from annotations.store.label_store import LabelStore
 
-    ids = read_ids(options.ids) if options.ids else None
-    with LabelStore(_existing(options)) as store:
-        if ids is None:
-            ids = [candidate.id for candidate in choose(store, options.size, seed=options.seed)]
-        added, there = add_calibration(store, ids)
-    print(f"Calibration of {_database(options)}: {added} candidates added, {there} already in it.")
+    chosen = read_ids(ids) if ids else []
+    check_exists(database)
+    with LabelStore(database) as store:
+        if size is not None:
+            chosen = [candidate.id for candidate in choose(store, size, seed=seed)]
+        added, already_there = add_calibration(store, chosen)
+    print(f"Calibration of {database}: {added} candidates added, {already_there} already in it.")
 
 
-def _gold(options: argparse.Namespace) -> None:
-    from annotations.quality.gold import gold_report, import_gold
+@command("gold", "gold gold.jsonl")
+@with_database
+@click.argument("file", type=INPUT, required=False)
+def gold_command(database: Path, file: Path | None) -> None:
+    """Import known answers, which are mixed in unseen; without FILE report how often each annotator gives them.
+
+    FILE has {"id": …, "label": …, "note": …} a line.
+    """
+    from annotations.quality.gold import gold_report, gold_table, import_gold
     from annotations.store.label_store import LabelStore
 
-    if options.file is None:
-        with LabelStore(_database(options), read_only=True) as store:
-            rows = gold_report(store)
-        for row in rows:
-            print(f"{row.annotator}: {row.right}/{row.of} [{row.low:.3f}, {row.high:.3f}]")
-        if not rows:
-            print("Nobody has labelled gold yet.")
+    if file is None:
+        with LabelStore(database, read_only=True) as store:
+            accuracies = gold_report(store)
+        print(gold_table(accuracies).markdown() if accuracies else "Nobody has labelled gold yet.")
         return
-    with LabelStore(_existing(options)) as store:
-        report = import_gold(store, options.file)
-    print(
-        f"Gold of {_database(options)}: {report.added} answers added, {report.already_there} already there."
-    )
-    for problem in report.problems[:PROBLEMS_SHOWN]:
-        print(f"{options.file}:{problem.line}: {problem.reason}")
-    if len(report.problems) > PROBLEMS_SHOWN:
-        print(f"… and {len(report.problems) - PROBLEMS_SHOWN} more lines left out.")
-
-
-def _overlap(value: str) -> int | str:
-    return "none" if value == "none" else int(value)
+    check_exists(database)
+    with LabelStore(database) as store:
+        report = import_gold(store, file)
+    print(f"Gold of {database}: {report.added} answers added, {report.already_there} already there.")
+    for line in listed(file, report.problems, "lines"):
+        print(line)
 
 
 def _user() -> str:
@@ -117,13 +102,3 @@ def _user() -> str:
         return getpass.getuser()
     except (OSError, KeyError):  # a user without a name
         return "unknown"
-
-
-def _existing(options: argparse.Namespace) -> Path:
-    if not _database(options).is_file():
-        raise UserError(f"There is no database at '{_database(options)}'; run `mine` or `import` first.")
-    return _database(options)
-
-
-def _database(options: argparse.Namespace) -> Path:
-    return options.database or database_path()

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
-from annotations.mining import BadMiningRequest, TestSplitRefused, mine
+from annotations.mining import mine
 from vcs_demo.benchmark.tasks import RerankingTask, RetrievalTask, load_task, retrieval_task
+from vcs_demo.errors import UserError
 from vcs_demo.rankers.base import PassageIndex, Ranker
 from vcs_demo.rankers.bm25 import BM25Ranker
 from vcs_demo.rankers.dense import DenseRanker
@@ -77,7 +78,8 @@ def test_queries_are_dropped_with_a_reason():
     not_scored = mined([-1, 0, 0, 0, 1, 2, 3, 4])
     assert not_scored.candidates == []
     assert not_scored.dropped == {"positive_not_found": 1}
-    assert "scores their positive at zero or below" in not_scored.report()
+    assert "scores their positive at zero or below" in not_scored.table().markdown()
+    assert "chấm từ 0 điểm trở xuống" in not_scored.table("vi").markdown()
 
 
 def test_a_passage_that_shares_nothing_is_no_hard_negative():
@@ -92,7 +94,7 @@ def test_a_positive_beyond_the_depth_is_reported_not_dropped():
     assert result.unretrieved == 0
     result = mined([0.6, 0.5, 0, 0, 0.9, 0.8, 0.7, 0.65], depth=3)
     assert result.unretrieved == 1
-    assert "not within the depth (kept): 1" in result.report()
+    assert "not within the depth (kept): 1" in result.table().markdown()
 
 
 def many(queries: int = 150, passages: int = 60) -> tuple[RetrievalTask, TableRanker]:
@@ -125,7 +127,7 @@ def test_what_models_are_evaluated_on_is_refused():
     task = task_of({"ca-0": "a", "cb-0": "b"}, {"q": {"ca-0"}}, split="test")
     reranking = RerankingTask("virerank", "mini", "test", {}, {}, {}, {}, {})
     for refused in (task, reranking):
-        with pytest.raises(TestSplitRefused, match="evaluated on"):
+        with pytest.raises(UserError, match="evaluated on"):
             mine(refused, BM25Ranker())
 
 
@@ -135,7 +137,7 @@ def test_what_models_are_evaluated_on_is_refused():
 )
 def test_numbers_out_of_range_are_refused(wrong):
     task, ranker = many(2, 3)
-    with pytest.raises(BadMiningRequest, match="must be 1 or more"):
+    with pytest.raises(UserError, match="must be 1 or more"):
         mine(task, ranker, **wrong)
 
 

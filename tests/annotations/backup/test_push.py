@@ -324,7 +324,7 @@ def test_the_commands(store, folder, own_data_dir, monkeypatch, capsys, make):
     assert "The former database is" in capsys.readouterr().out
     assert state(own_data_dir / "labels.db") == state(store.path)
     assert len(list(own_data_dir.glob("labels.replaced-*"))) == 2
-    assert main(["restore", "--from-remote", "--no-replay"]) == 1
+    assert main(["restore", "--from-remote", "--no-replay"]) == 2
 
 
 @pytest.mark.parametrize("repository", ["labels", "a/b/c", "a/b@main", "../x"])
