@@ -63,9 +63,6 @@ def build_app(source: str = "mini", access: Access | None = None) -> tuple[gr.Bl
             choices = ranker_choices()
             return [*(gr.update(choices=choices) for _ in pickers), gr.update(choices=retrain.bases())]
 
-        def opened(request: gr.Request) -> str:
-            return preferred(request)
-
         @guarded(access.anyone)
         def show_backup(person: Person, lang: str) -> dict:
             line = backup_line(warm.push_state, access, person, lang)
@@ -73,7 +70,7 @@ def build_app(source: str = "mini", access: Access | None = None) -> tuple[gr.Bl
 
         language.change(words.updates, language, words.components, **QUIET)
         language.change(None, language, None, js=SET_LANGUAGE)
-        page.load(opened, None, language, **QUIET)
+        page.load(preferred, None, language, **QUIET)
         for event in (page.load, trained.then):
             event(refresh, None, [*pickers, bases], **QUIET)
         for event in (page.load, language.change, tabs.select):

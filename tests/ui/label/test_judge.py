@@ -250,9 +250,9 @@ def test_a_format_that_is_none_and_an_empty_data_set_are_refused(store, temporar
 
 def test_the_tab_opened_in_the_first_seconds_waits_for_the_starter_pool(make, own_data_dir, handlers):
     page, warm = build_app("mini", Access("single"))
-    (open_tab,) = handlers(page, "label.judge", "open_tab")
+    (open_turn,) = handlers(page, "label.judge", "open_turn")
     warm.pooled.clear()
-    shown = open_tab(None, None, "vi", Turn(), False)
+    shown = open_turn(None, None, "vi", Turn(), False)
     assert "Đang khai thác những ứng viên đầu tiên" in next(shown)[1]
     warm.store.add_candidates([make(1)])
     warm.pooled.set()
@@ -310,8 +310,8 @@ def test_eight_hasty_answers_in_a_row_are_said_once_and_slow_ones_never(make):
 def test_why_a_candidate_was_mined_is_told_only_after_its_answer(make, own_data_dir, handlers):
     page, warm = build_app("mini", Access("single"))
     warm.store.add_candidates([make(1), make(2)])
-    (open_tab,) = handlers(page, "label.judge", "open_tab")
-    ((turn, *before),) = open_tab(None, None, "en", Turn(), False)
+    (open_turn,) = handlers(page, "label.judge", "open_turn")
+    ((turn, *before),) = open_turn(None, None, "en", Turn(), False)
     assert not any("secret-miner" in str(part) for part in before)
     press, *_ = handlers(page, "label.judge", "decide")
     _, *after = press(None, None, "en", turn, turn.token, False, "", 3, True, "")
@@ -324,8 +324,8 @@ def test_why_a_candidate_was_mined_is_told_only_after_its_answer(make, own_data_
 def test_a_click_from_before_the_due_candidate_was_shown_decides_nothing(make, own_data_dir, handlers):
     page, warm = build_app("mini", Access("single"))
     warm.store.add_candidates([make(1)])
-    (open_tab,) = handlers(page, "label.judge", "open_tab")
-    ((turn, *_),) = open_tab(None, None, "en", Turn(), False)
+    (open_turn,) = handlers(page, "label.judge", "open_turn")
+    ((turn, *_),) = open_turn(None, None, "en", Turn(), False)
     press, *_ = handlers(page, "label.judge", "decide")
     for token in ("", "of the page before"):
         assert press(None, None, "en", turn, token, False, "", None, False, "")[0] == turn

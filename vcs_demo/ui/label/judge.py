@@ -161,11 +161,7 @@ def build(
         return shown(desk, person.name, lang, turn, opened or turn, text)
 
     @guarded(access.annotator, refused)
-    def narrow(person: Person, lang: str, turn: Turn, sample_only: bool) -> tuple:
-        return shown(desk, person.name, lang, turn, desk.next(person.name, sample_only), "")
-
-    @guarded(access.annotator, refused)
-    def open_tab(person: Person, lang: str, turn: Turn, sample_only: bool) -> Iterator[tuple]:
+    def open_turn(person: Person, lang: str, turn: Turn, sample_only: bool) -> Iterator[tuple]:
         if not pooled.is_set():  # opened in the first seconds after the start
             yield gr.skip(), notice(say(lang, "label.preparing")), gr.skip(), *UNCHANGED
             pooled.wait(60)
@@ -178,7 +174,6 @@ def build(
         button.click(press(label), answered, on.outputs, js=WITH_CLOCK, **serial)
     on.undo.click(take_back, [language, on.turn], on.outputs, **serial)
     opening = [language, on.turn, on.sample]
-    on.sample.input(narrow, opening, on.outputs, **serial)
-    for event in (tab.select, language.change, pool.mined.then):
-        event(open_tab, opening, on.outputs, **serial)
+    for event in (tab.select, language.change, on.sample.input, pool.mined.then):
+        event(open_turn, opening, on.outputs, **serial)
     return pool.miner
