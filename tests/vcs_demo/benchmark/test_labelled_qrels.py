@@ -87,7 +87,7 @@ def test_the_command_shows_both_side_by_side_and_keeps_them_apart(labels, tmp_pa
 
 
 def test_a_label_database_serves_as_well_as_an_export(labels, capsys):
-    rankers = ["--ranker", "bm25", "--ranker", "bm25+minilm"]
+    rankers = ["--ranker", "bm25", "--ranker", "vcs-static"]
     assert (
         main(["compare", "--split", "validation", *rankers, "--labels", str(labels.parent / "labels.db")])
         == 0

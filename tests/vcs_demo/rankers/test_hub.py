@@ -84,6 +84,7 @@ def served(state, name, folder):
     state.add("models", model.repository, folder, model.revision)
 
 
+@pytest.mark.slow
 def test_models_and_data_come_from_the_hub_once_and_are_used_as_their_authors_say(
     run, tmp_path, tiny_model_dir, phobert_dir, reranker_dir
 ):
@@ -137,6 +138,7 @@ print(json.dumps(sorted(set(available()) & set(HUB))))
 """
 
 
+@pytest.mark.slow
 def test_what_goes_wrong_with_a_hub_is_one_sentence_and_leaves_nothing_half(run, tiny_model_dir):
     with hub() as state:
         state.add("models", "team/model", tiny_model_dir)
