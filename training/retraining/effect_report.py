@@ -122,16 +122,8 @@ def effects_of(
         raise UserError("There are no labels yet; label some candidates first.")
     judged = _judged(source, frozen)
     say(f"Encoding the texts of {len(frozen.labelled):,} labels with {cell(ranker.name)} …")
-    by_label = effects(
-        frozen.labelled,
-        ranker,
-        temperature=settings.temperature,
-        weight=settings.loss,
-        batch_size=settings.batch_size,
-        seed=settings.seed,
-        judged=judged,
-    )
-    return EffectReport(frozen.manifest, (ranker.name, ranker.fingerprint), settings, by_label)
+    of_labels = effects(frozen.labelled, ranker, settings, judged)
+    return EffectReport(frozen.manifest, (ranker.name, ranker.fingerprint), settings, of_labels)
 
 
 def _judged(source: str | None, frozen: FrozenLabels) -> Pairs:

@@ -12,11 +12,11 @@ import numpy as np
 
 from annotations.candidates import LABELS, LabelledCandidate
 from training.retraining.relevance import Pairs, Relevance
+from training.retraining.settings import EffectSettings, RetrainSettings
 from vcs_demo.measuring.metrics import bootstrap_interval
 from vcs_demo.text import content_hash
 
 if TYPE_CHECKING:
-    from training.losses import Weight
     from vcs_demo.rankers.dense import DenseRanker
 
 MEASURES = ("positive_similarity", "similarity", "without", "as_negative", "with_label", "difference")
@@ -60,11 +60,7 @@ class Effect:
 def effects(
     labelled: Sequence[LabelledCandidate],
     ranker: "DenseRanker",
-    *,
-    temperature: float = 0.1,
-    weight: "Weight" = "modified",
-    batch_size: int = 32,
-    seed: int = 42,
+    settings: EffectSettings | RetrainSettings,
     judged: Pairs = frozenset(),
 ) -> list[Effect]:
     """Return the effect of every label under a model, in the order of the labels; every text is encoded once.
@@ -72,10 +68,8 @@ def effects(
     Args:
         labelled: candidates with their labels.
         ranker: the model, with its own prompts.
-        temperature: τ > 0.
-        weight: `modified`, (1 − p⁺)(−log p⁺) of arXiv 2503.07470, or `infonce`, −log p⁺.
-        batch_size: a query has the positives of batch_size − 1 others in its denominator, where there are as many.
-        seed: of that sample, which depends on nothing else but the labels.
+        settings: loss and temperature; a query has the positives of `batch_size` − 1 others in its denominator, where
+            there are as many, in a sample that depends on `seed` and the labels alone.
         judged: (query hash, text hash) of what else is relevant, such as what the source judges.
     """
     import torch
@@ -86,7 +80,7 @@ def effects(
     if not labelled:
         return []
     keys = [tuple(map(content_hash, (item.query, item.positive, item.passage))) for item in labelled]
-    relevant, negatives = denominators(labelled, batch_size, seed, judged)
+    relevant, negatives = denominators(labelled, settings.batch_size, settings.seed, judged)
     queries = _vectors({key[0]: item.query for key, item in zip(keys, labelled, strict=True)}, ranker, True)
     texts = {key[1]: item.positive for key, item in zip(keys, labelled, strict=True)}
     texts |= {key[2]: item.passage for key, item in zip(keys, labelled, strict=True)}
@@ -97,13 +91,15 @@ def effects(
         others = [text for text in negatives[query] if text not in (positive, passage)]
         similar = np.stack([documents[text] for text in (positive, passage, *others)]) @ queries[query]
         cosines[:, row] = similar[:2]
-        rests[row] = np.logaddexp.reduce(similar[2:].astype(np.float64) / temperature, initial=-np.inf)
+        rests[row] = np.logaddexp.reduce(
+            similar[2:].astype(np.float64) / settings.temperature, initial=-np.inf
+        )
         sizes.append(len(others))
-    (positive, candidate), rest = torch.from_numpy(cosines) / temperature, torch.from_numpy(rests)
+    (positive, candidate), rest = torch.from_numpy(cosines) / settings.temperature, torch.from_numpy(rests)
     # logsigmoid(a − log Σ exp b) is the log-softmax of a among the b.
-    without = terms(logsigmoid(positive - rest), weight).tolist()
-    as_negative = terms(logsigmoid(positive - torch.logaddexp(rest, candidate)), weight).tolist()
-    as_positive = terms(logsigmoid(candidate - rest), weight).tolist()
+    without = terms(logsigmoid(positive - rest), settings.loss).tolist()
+    as_negative = terms(logsigmoid(positive - torch.logaddexp(rest, candidate)), settings.loss).tolist()
+    as_positive = terms(logsigmoid(candidate - rest), settings.loss).tolist()
 
     result = []
     for row, (item, (query, _, passage)) in enumerate(zip(labelled, keys, strict=True)):

@@ -19,6 +19,23 @@ CAVEAT = (
     "These are the items that the model was trained on, and the other labels of their queries, not held-out "
     "evidence: that they move as their labels ask says that training took effect, not that the model got better."
 )
+TERMS = (
+    "The loss term is that of the label's query with what the label makes of it, over its other hard negatives and a "
+    "fixed\nsample of other queries' positives (`training/effects.py`). Means over queries, brackets and pairing as above."
+)
+
+
+def change(before: Sequence[float], after: Sequence[float]) -> dict[str, Any]:
+    """Compare two values a query: both means and their paired difference, each with its 95 % bootstrap interval."""
+    mean, *interval = paired_difference(after, before)
+    return {
+        "before": float(np.mean(before)),
+        "before_interval": list(bootstrap_interval(before)),
+        "after": float(np.mean(after)),
+        "after_interval": list(bootstrap_interval(after)),
+        "difference": mean,
+        "difference_interval": interval,
+    }
 
 
 def gains(before: Sequence[Effect], after: Sequence[Effect]) -> list[dict[str, Any]]:
@@ -36,20 +53,7 @@ def gains(before: Sequence[Effect], after: Sequence[Effect]) -> list[dict[str, A
     for label, measures in SHOWN.items():
         of_label = [[effect for effect in side if effect.item.label == label] for side in (before, after)]
         for measure in measures if of_label[0] else ():
-            old, new = (query_means(side, measure) for side in of_label)
-            mean, *interval = paired_difference(new, old)
-            rows.append(
-                {
-                    "label": label,
-                    "measure": measure,
-                    "labels": len(of_label[0]),
-                    "queries": len(old),
-                    "before": float(np.mean(old)),
-                    "before_interval": list(bootstrap_interval(old)),
-                    "after": float(np.mean(new)),
-                    "after_interval": list(bootstrap_interval(new)),
-                    "difference": mean,
-                    "difference_interval": interval,
-                }
-            )
+            means = [query_means(side, measure) for side in of_label]
+            row = {"label": label, "measure": measure, "labels": len(of_label[0]), "queries": len(means[0])}
+            rows.append(row | change(*means))
     return rows

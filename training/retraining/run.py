@@ -11,7 +11,7 @@ from training.losses import ContextSearchLoss
 from training.retraining.base import fresh, trainable
 from training.retraining.card import comparison, verdict, write_files
 from training.retraining.dataset import TrainingSet, training_set
-from training.retraining.effects import Effect, effects
+from training.retraining.effects import effects
 from training.retraining.gains import gains
 from training.retraining.labels import check_floors, evaluation_source
 from training.retraining.output import UnfinishedRun
@@ -108,7 +108,7 @@ def _train(
     trained_on = base.training_hashes | set(data.query_hashes)  # what an earlier retraining saw stays in
     run.progress(stage="evaluating the base model")
     before = evaluate(task, base, skip_hashes=trained_on)
-    effects_before = _effects(base, settings, data)
+    effects_before = effects(data.labels, base, settings, data.relevant)
     model = fresh(base, max_length=settings.max_length, query_prompt=settings.query_prompt)
     run.progress(stage="training")
     loss = ContextSearchLoss(
@@ -147,7 +147,7 @@ def _train(
             "main": main_measure(task.name),
         },
         "metrics": comparison(before, after),
-        "gains": gains(effects_before, _effects(trained, settings, data)),
+        "gains": gains(effects_before, effects(data.labels, trained, settings, data.relevant)),
         "versions": {name: version(name) for name in _PACKAGES},
         "command": settings.as_command(),
     }
@@ -162,18 +162,6 @@ def _of_model(model: "SentenceTransformer") -> dict[str, Any]:
         "prompts": model.prompts,
         "tokens": model.max_seq_length if math.isfinite(model.max_seq_length or math.inf) else None,
     }
-
-
-def _effects(ranker: DenseRanker, settings: RetrainSettings, data: TrainingSet) -> list[Effect]:
-    return effects(
-        data.labels,
-        ranker,
-        temperature=settings.temperature,
-        weight=settings.loss,
-        batch_size=settings.batch_size,
-        seed=settings.seed,
-        judged=data.relevant,
-    )
 
 
 def _check_batch(settings: RetrainSettings, data: TrainingSet) -> None:

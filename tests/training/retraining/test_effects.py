@@ -64,7 +64,7 @@ def term(positive, *others, weight="modified"):
 @pytest.mark.parametrize("weight", ["modified", "infonce"])
 def test_every_label_does_what_it_says_by_hand(weight):
     # τ = 1; in the denominator of q: p (.8), the hard negative (.6), and the positive of r (.2) as in-batch one.
-    hard, false, trivial, unsure, _ = effects(LABELS, Fixed(VECTORS), temperature=1, weight=weight)
+    hard, false, trivial, unsure, _ = effects(LABELS, Fixed(VECTORS), EffectSettings(weight, 1))
     assert (hard.positive_similarity, hard.similarity) == pytest.approx((0.8, 0.6))
     assert hard.margin == pytest.approx(0.2) and hard.negatives == 1
 
@@ -84,7 +84,7 @@ def test_every_label_does_what_it_says_by_hand(weight):
 
 
 def test_a_false_negative_that_mining_takes_for_a_negative_raises_the_term_and_its_label_mends_it():
-    false = effects(LABELS, Fixed(VECTORS), temperature=0.1)[1]
+    false = effects(LABELS, Fixed(VECTORS), EffectSettings(temperature=0.1))[1]
     assert false.as_negative > false.with_label and false.as_negative > false.without
 
 
@@ -106,7 +106,7 @@ def test_the_terms_are_those_of_the_loss(weight, temperature):
     vectors = dict(zip(names, unit.astype(np.float32), strict=True))
     labels = [said(f"q{row}", f"p{row}", f"n{row}", "hard") for row in range(3)]
     labels.append(said("q2", "p2", "f2", "false_negative"))
-    found = effects(labels, Fixed(vectors), temperature=temperature, weight=weight, batch_size=3)
+    found = effects(labels, Fixed(vectors), EffectSettings(weight, temperature, batch_size=3))
 
     def loss(query, positive, hard):
         """Return the loss of this row in a batch with the other queries' positives; of negatives, its own alone."""
@@ -156,13 +156,13 @@ def test_what_is_or_may_be_relevant_is_in_no_denominator():
 
 def test_a_hard_label_that_a_false_negative_one_overrules_does_nothing():
     labels = [*LABELS, said("q", "other p", "fn", "hard")]
-    effect = effects(labels, Fixed(VECTORS), temperature=1)[-1]
+    effect = effects(labels, Fixed(VECTORS), EffectSettings(temperature=1))[-1]
     assert effect.with_label == effect.without < effect.as_negative
 
 
 def test_a_candidate_that_is_another_querys_positive_is_left_out_where_it_is_left_out():
     labels = [said("q", "p", "other p", "hard"), said("r", "other p", "far", "trivial")]
-    effect = effects(labels, Fixed(VECTORS), temperature=1)[0]
+    effect = effects(labels, Fixed(VECTORS), EffectSettings(temperature=1))[0]
     assert effect.negatives == 0 and effect.without == 0
     assert effect.as_negative == pytest.approx(term(0.8, 0.2), rel=1e-6)
 
@@ -178,13 +178,13 @@ def test_the_sample_is_fixed_by_seed_and_query_and_of_the_size_of_a_batch():
 
 def test_the_summary_averages_each_query_first():
     labels = [said("q", "p", "hard", "hard"), said("q", "p", "unsure", "hard"), said("r", "p", "far", "hard")]
-    found = effects(labels, Fixed(VECTORS), temperature=1)
+    found = effects(labels, Fixed(VECTORS), EffectSettings(temperature=1))
     row = summary(found)["hard"]
     assert (row["labels"], row["queries"]) == (3, 2)
     mean, low, high = row["similarity"]  # q: (.6 + .5) / 2 = .55; r: 1
     assert mean == pytest.approx((0.55 + 1) / 2) and low == pytest.approx(0.55) and high == pytest.approx(1)
     assert list(summary(found)) == ["hard"] and summary([]) == {}
-    assert effects([], Fixed(VECTORS)) == []
+    assert effects([], Fixed(VECTORS), EffectSettings()) == []
 
 
 @pytest.fixture
