@@ -7,8 +7,9 @@ With cosine similarity s, temperature τ and p⁺ = exp(s⁺/τ) / Σ exp(s/τ):
   times w(p) = 1 − p − p ln p.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
@@ -27,17 +28,19 @@ Negatives = Literal["in-batch", "hard", "both"]
 class KnownPositives:
     """What is known to be relevant, by row of the training data, so that it never counts as a negative.
 
+    Queries and texts are named by anything hashable, such as a number or a content hash; equal ones have equal names.
+
     Attributes:
-        query: number of each row's query (equal texts have equal numbers).
-        positive: number of each row's positive text.
-        negative: number of each row's explicit negative, −1 where the row has none (its text is then ignored).
+        query: each row's query.
+        positive: each row's positive text.
+        negative: each row's explicit negative, None where the row has none (its text is then ignored).
         pairs: every (query, text) known to be relevant.
     """
 
-    query: Sequence[int]
-    positive: Sequence[int]
-    negative: Sequence[int] = ()
-    pairs: frozenset[tuple[int, int]] = field(default_factory=frozenset)
+    query: Sequence[Hashable]
+    positive: Sequence[Hashable]
+    negative: Sequence[Hashable | None] = ()
+    pairs: AbstractSet[tuple[Hashable, Hashable]] = frozenset()
 
     def masks(self, rows: Sequence[int]) -> dict[str, Tensor]:
         """Return what must not be in a denominator, for the rows of one batch, as boolean tensors.
@@ -45,19 +48,14 @@ class KnownPositives:
         `qd` (bs, 2·bs, or bs without negatives): row i's query against all positives, then all negatives;
         `dq`, `qq`, `dd` (bs, bs): row i against row j. The diagonals, which hold the positives, are False.
         """
-        queries, positives = [self.query[r] for r in rows], [self.positive[r] for r in rows]
-        negatives = [self.negative[r] for r in rows] if self.negative else []
-        known = torch.tensor(
-            [[d < 0 or (q, d) in self.pairs for d in positives + negatives] for q in queries],
-            dtype=torch.bool,
-        )
-        size = len(rows)
-        own = torch.eye(size, dtype=torch.bool)
-        relevant = known[:, :size]
-        same_query = torch.tensor([[a == b for b in queries] for a in queries], dtype=torch.bool)
+        queries, texts = [self.query[r] for r in rows], [self.positive[r] for r in rows]
+        texts += [self.negative[r] for r in rows] if self.negative else []
+        known = torch.tensor([[t is None or (q, t) in self.pairs for t in texts] for q in queries])
+        same_query = torch.tensor([[a == b for b in queries] for a in queries])
+        relevant = known[:, : len(rows)]
         masks = {"qd": known.clone(), "dq": relevant.T.clone(), "qq": same_query, "dd": relevant | relevant.T}
         for mask in masks.values():
-            mask[:, :size] &= ~own
+            mask.fill_diagonal_(False)
         return masks
 
 
@@ -131,6 +129,13 @@ class ContextSearchLoss(nn.Module):
         UserError: settings that `LossSettings` refuses; in `forward`, negatives that are missing or not in `known`.
     """
 
+    citation = """@inproceedings{vcs2024,
+    title = {Advancing Vietnamese Information Retrieval with Learning Objective and Benchmark},
+    booktitle = {Proceedings of PACLIC 38},
+    year = {2024},
+    url = {https://arxiv.org/abs/2503.07470},
+}"""  # for the library's model card
+
     def __init__(
         self,
         model: nn.Module,
@@ -171,9 +176,8 @@ class ContextSearchLoss(nn.Module):
         if self.known is None or labels is None or not self.known.negative:
             return self._embed(features)
         size = len(positives)
-        has_one = torch.tensor(
-            [self.known.negative[row] >= 0 for row in labels.tolist()], device=positives.device
-        )
+        has_one = torch.tensor([self.known.negative[row] is not None for row in labels.tolist()])
+        has_one = has_one.to(positives.device)
         by_row = all(v.shape[:1] == (size,) for v in features.values() if torch.is_tensor(v))
         # offsets: texts in one stream (StaticEmbedding)
         if has_one.all() or "offsets" in features or not by_row:
@@ -209,9 +213,7 @@ class ContextSearchLoss(nn.Module):
         logits = torch.stack([(q * d).sum(1) for d in (p, *negatives)], dim=1)  # (bs, 1 + n_neg)
         if mask is not None:
             own = mask[:, len(q) :].diagonal().to(q.device)  # (bs,)
-            banned = torch.zeros_like(logits, dtype=torch.bool)
-            banned[:, 1] = own
-            logits = logits.masked_fill(banned, float("-inf"))
+            logits[:, 1] = logits[:, 1].masked_fill(own, float("-inf"))
         return self._weighted((logits / self.temperature).log_softmax(dim=1)[:, 0])
 
     def _in_batch(self, q: Tensor, p: Tensor, negatives: list[Tensor], masks: dict[str, Tensor]) -> Tensor:
@@ -238,18 +240,6 @@ class ContextSearchLoss(nn.Module):
     def get_config_dict(self) -> dict[str, Any]:
         """Return the settings, for the model card."""
         return {name: getattr(self, name) for name in ("weight", "temperature", "directions", "negatives")}
-
-    @property
-    def citation(self) -> str:
-        """The paper that proposed the modified loss."""
-        return (
-            "@inproceedings{vcs2024,\n"
-            "    title = {Advancing Vietnamese Information Retrieval with Learning Objective and Benchmark},\n"
-            "    booktitle = {Proceedings of PACLIC 38},\n"
-            "    year = {2024},\n"
-            "    url = {https://arxiv.org/abs/2503.07470},\n"
-            "}"
-        )
 
 
 def terms(log_p: Tensor, weight: Weight) -> Tensor:

@@ -143,7 +143,7 @@ def test_a_known_positive_is_in_no_denominator_wherever_it_stands():
     known = KnownPositives(
         query=[0, 1, 2],
         positive=[10, 11, 12],
-        negative=[21, 20, -1],
+        negative=[21, 20, None],
         pairs=frozenset({(0, 10), (0, 11), (0, 20), (1, 11), (2, 12)}),
     )
     masks = known.masks([0, 1, 2])
@@ -224,7 +224,7 @@ def test_a_static_model_whose_texts_are_one_stream_is_embedded_whole(tiny_model_
     model = static(tiny_model_dir)
     texts = (["đau đầu", "gan"], ["uống thuốc", "gan và tim"], ["ho", "sốt ho da mắt"])
     columns = [model.preprocess(list(column)) for column in texts]
-    known = KnownPositives([0, 1], [10, 11], [-1, 20], frozenset({(0, 10), (1, 11)}))
+    known = KnownPositives([0, 1], [10, 11], [None, 20], frozenset({(0, 10), (1, 11)}))
     loss, rows = ContextSearchLoss(model, negatives="both", known=known), torch.tensor([0, 1])
     expected = loss.of_embeddings([model(dict(c))["sentence_embedding"] for c in columns], rows)
     torch.testing.assert_close(loss([dict(c) for c in columns], rows), expected)
@@ -251,7 +251,7 @@ def test_rows_without_a_negative_are_not_embedded_and_change_nothing():
             self.seen.append(len(features["x"]))
             return {"sentence_embedding": self.table(features["x"])}
 
-    known = KnownPositives([0, 1, 2], [10, 11, 12], [-1, 20, -1], frozenset({(0, 10), (1, 11), (2, 12)}))
+    known = KnownPositives([0, 1, 2], [10, 11, 12], [None, 20, None], frozenset({(0, 10), (1, 11), (2, 12)}))
     model = Model()
     columns = [{"x": v.detach()} for v in vectors(rows=3, dimensions=6)]
     for negatives in ("both", "in-batch"):

@@ -55,17 +55,11 @@ class TrainingSet:
         return sorted({content_hash(query) for query, _, _ in self.rows})
 
     def known(self) -> KnownPositives:
-        """Number the rows' texts, for the loss to see what must not be a negative."""
-        numbers: dict[str, int] = {}
-
-        def number(text: str) -> int:
-            return numbers.setdefault(content_hash(text), len(numbers))
-
-        query = [number(q) for q, _, _ in self.rows]
-        positive = [number(p) for _, p, _ in self.rows]
-        negative = [-1 if n is None else number(n) for _, _, n in self.rows]
-        pairs = {(numbers[q], numbers[d]) for q, d in self.relevant if q in numbers and d in numbers}
-        return KnownPositives(query, positive, negative, frozenset(pairs))
+        """Name the rows' texts by their content hashes, for the loss to mask what is relevant."""
+        columns = (
+            [t if t is None else content_hash(t) for t in texts] for texts in zip(*self.rows, strict=True)
+        )
+        return KnownPositives(*columns, self.relevant)
 
     def as_dataset(self, with_negatives: bool) -> "datasets.Dataset":
         """Return columns anchor, positive, (negative,) label; the label is the row's number.

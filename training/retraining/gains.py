@@ -21,7 +21,8 @@ CAVEAT = (
 )
 TERMS = (
     "The loss term is that of the label's query with what the label makes of it, over its other hard negatives and a "
-    "fixed\nsample of other queries' positives (`training/effects.py`). Means over queries, brackets and pairing as above."
+    "fixed\nsample of other queries' positives (`training/effects.py`). Means over queries, brackets and pairing as "
+    "above."
 )
 
 

@@ -5,34 +5,30 @@ from collections.abc import Sequence
 from vcs_demo.benchmark.tasks import Task
 from vcs_demo.text import syllables
 
+SHINGLE = 8  # syllables
+
 
 class HeldOut:
     """What must not be trained on, recognised whatever its spacing and punctuation, and in part."""
-
-    SHINGLE = 8  # syllables
 
     def __init__(self, tasks: Sequence[Task]) -> None:
         self._whole: set[str] = set()
         self._parts: set[tuple[str, ...]] = set()
         for task in tasks:
-            self._whole |= {self._normal(text) for text in (*task.queries.values(), *task.passages.values())}
-            for text in task.passages.values():
-                self._parts |= self._shingles(text)
+            texts = (*task.queries.values(), *task.passages.values())
+            self._whole |= {" ".join(syllables(text)) for text in texts}
+            self._parts |= {shingle for text in task.passages.values() for shingle in _shingles(text)}
 
     def has(self, *texts: str) -> bool:
         """Tell whether one of the texts is held out: the same syllables, or half of its shingles in passages."""
         return any(map(self._has, texts))
 
     def _has(self, text: str) -> bool:
-        if self._normal(text) in self._whole:
-            return True
-        shingles = self._shingles(text)
-        return bool(shingles) and 2 * len(shingles & self._parts) >= len(shingles)
+        shingles = _shingles(text)
+        in_part = bool(shingles) and 2 * len(shingles & self._parts) >= len(shingles)
+        return in_part or " ".join(syllables(text)) in self._whole
 
-    @staticmethod
-    def _normal(text: str) -> str:
-        return " ".join(syllables(text))
 
-    def _shingles(self, text: str) -> set[tuple[str, ...]]:
-        words = syllables(text)
-        return {tuple(words[i : i + self.SHINGLE]) for i in range(len(words) - self.SHINGLE + 1)}
+def _shingles(text: str) -> set[tuple[str, ...]]:
+    words = syllables(text)
+    return {tuple(words[i : i + SHINGLE]) for i in range(len(words) - SHINGLE + 1)}

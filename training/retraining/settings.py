@@ -27,8 +27,14 @@ class LossSettings(Settings):
     """
 
     loss: str = setting("modified", "the paper's loss, or InfoNCE", choices=("modified", "infonce"))
-    negatives: str = setting("both", "what a query is held apart from", choices=("in-batch", "hard", "both"))
-    directions: str = setting("paper", "one direction, or the authors' four", choices=("paper", "authors"))
+    negatives: str = setting(
+        "both",
+        "the batch's other passages, its own hard negatives, or both",
+        choices=("in-batch", "hard", "both"),
+    )
+    directions: str = setting(
+        "paper", "query to document alone, or the authors' four directions", choices=("paper", "authors")
+    )
     temperature: float = setting(0.1, "temperature of the softmax", above=0, metavar="τ")
 
     def __post_init__(self) -> None:
@@ -42,7 +48,7 @@ class LossSettings(Settings):
 
 @dataclass(frozen=True)
 class FitSettings(Settings):
-    """How the trainer goes about it."""
+    """How the training runs."""
 
     epochs: float = setting(3.0, "passes over the rows", above=0)
     batch_size: int = setting(32, "rows of a batch", low=1)
@@ -51,7 +57,7 @@ class FitSettings(Settings):
     query_prompt: str | None = setting(
         None, "prefix of queries, such as '<|query|> ' [default: the base's own]", metavar="TEXT"
     )
-    seed: int = setting(42, "of the order and of what is drawn")
+    seed: int = setting(42, "of the order of the rows and of whatever is drawn")
     save_steps: int | None = setting(
         None, "steps between checkpoints [default: a tenth of the run, at most 50]", low=1
     )
@@ -59,7 +65,7 @@ class FitSettings(Settings):
 
 @dataclass(frozen=True)
 class EffectSettings(Settings):
-    """The loss whose terms `effects` tells, and the in-batch negatives that it draws for them."""
+    """The loss, and the in-batch negatives, for which `effects` tells what a label does."""
 
     loss: str = setting("modified", "the paper's loss, or InfoNCE", choices=("modified", "infonce"))
     temperature: float = setting(0.1, "temperature of the softmax", above=0, metavar="τ")

@@ -2,7 +2,6 @@
 
 import math
 import shutil
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +12,7 @@ from transformers import PrinterCallback, TrainerCallback
 from training.retraining.base import prompts_of
 from training.retraining.settings import FitSettings
 from vcs_demo.errors import UserError
+from vcs_demo.terminal import say
 
 if TYPE_CHECKING:
     import datasets
@@ -102,13 +102,13 @@ def fine_tune(
         callbacks=[_Watch(report, loss, each_epoch)],
     )
     trainer.remove_callback(PrinterCallback)
-    found = newest(checkpoints)
-    if found:
-        sys.stderr.write(f"going on from {found.name}\n")
-    if found and _step(found) >= steps:  # the trainer would take one step more
-        model.load_state_dict(SentenceTransformer(str(found), device=str(model.device)).state_dict())
-        return _step(found)
-    trainer.train(resume_from_checkpoint=str(found) if found else None)
+    last = newest(checkpoints)
+    if last:
+        say(f"going on from {last.name}")
+    if last and _step(last) >= steps:  # the trainer would take one step more
+        model.load_state_dict(SentenceTransformer(str(last), device=str(model.device)).state_dict())
+        return _step(last)
+    trainer.train(resume_from_checkpoint=str(last) if last else None)
     if not all(bool(weights.isfinite().all()) for weights in model.parameters()):
         raise TrainingDiverged(trainer.state.global_step)
     return int(trainer.state.global_step)
@@ -116,13 +116,11 @@ def fine_tune(
 
 def newest(checkpoints: Path) -> Path | None:
     """Return the newest checkpoint that was completely written; those that were not are deleted."""
-    found = []
-    for folder in checkpoints.glob("checkpoint-*"):
-        if (folder / _WHOLE).exists():
-            found.append(folder)
-        else:
-            shutil.rmtree(folder, ignore_errors=True)
-    return max(found, key=_step, default=None)
+    folders = list(checkpoints.glob("checkpoint-*"))
+    whole = [folder for folder in folders if (folder / _WHOLE).exists()]
+    for folder in set(folders) - set(whole):
+        shutil.rmtree(folder, ignore_errors=True)
+    return max(whole, key=_step, default=None)
 
 
 def _step(checkpoint: Path) -> int:
@@ -133,10 +131,7 @@ class _Watch(TrainerCallback):
     """Reports every step, and marks checkpoints that are whole."""
 
     def __init__(
-        self,
-        report: Callable[..., None],
-        loss: "nn.Module | None" = None,
-        each_epoch: Callable[[int], None] | None = None,
+        self, report: Callable[..., None], loss: "nn.Module", each_epoch: Callable[[int], None] | None
     ) -> None:
         self._report, self._loss, self._each_epoch = report, loss, each_epoch
         self._began: tuple[float, int] | None = None
@@ -163,9 +158,7 @@ class _Watch(TrainerCallback):
             positive=_finite(self._loss.positive() if hasattr(self._loss, "positive") else None),
         )
         minutes, seconds = divmod(round(eta), 60)
-        sys.stderr.write(
-            f"step {state.global_step}/{state.max_steps}  loss {loss:.4f}  {minutes}:{seconds:02d} left\n"
-        )
+        say(f"step {state.global_step}/{state.max_steps}  loss {loss:.4f}  {minutes}:{seconds:02d} left")
 
     def on_epoch_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         if self._each_epoch:

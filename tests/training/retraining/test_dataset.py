@@ -63,14 +63,14 @@ def test_what_is_unsure_or_another_annotators_positive_is_no_negative():
     assert (query, content_hash("Thuốc này trị ho.")) not in training_set(twice).relevant
 
 
-def test_the_numbers_for_the_loss_tell_positives_and_rows_without_a_negative():
+def test_the_loss_is_told_of_positives_and_rows_without_a_negative():
     labels = [
         *LABELS[:2],
         said("Sốt thì làm gì?", "Sốt nên nghỉ.", "false_negative", positive="Khi sốt nên uống nước."),
     ]
     found = training_set(labels)
     known = found.known()
-    assert known.negative[-1] == -1 and known.negative[0] >= 0
+    assert known.negative[-1] is None and known.negative[0] == content_hash("Thuốc này trị ho.")
     assert all((q, p) in known.pairs for q, p in zip(known.query, known.positive, strict=True))
     assert all((q, n) not in known.pairs for q, n in zip(known.query, known.negative, strict=True))
     dataset = found.as_dataset(with_negatives=True)

@@ -90,7 +90,7 @@ def test_a_false_negative_that_mining_takes_for_a_negative_raises_the_term_and_i
 
 def test_every_text_is_encoded_once():
     ranker = Fixed(VECTORS)
-    effects(LABELS, ranker)
+    effects(LABELS, ranker, EffectSettings())
     assert len(ranker.asked) == len(set(ranker.asked)) == 8
     assert {text for text, query in ranker.asked if query} == {"q", "r"}
 
@@ -118,7 +118,7 @@ def test_the_terms_are_those_of_the_loss(weight, temperature):
         known = KnownPositives(
             [number[row[0]] for row in rows],
             [number[row[1]] for row in rows],
-            [number[hard] if hard else -1, -1, -1],
+            [number[hard] if hard else None, None, None],
             frozenset((number[q], number[p]) for q, p in rows),
         )
         columns = [torch.tensor(np.array(column), dtype=torch.float64) for column in columns]
