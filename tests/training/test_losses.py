@@ -1,4 +1,6 @@
 import itertools
+import re
+import textwrap
 
 import pytest
 import torch
@@ -264,3 +266,17 @@ def test_rows_without_a_negative_are_not_embedded_and_change_nothing():
         everything = loss.of_embeddings([model.table(c["x"]) for c in columns], rows)
         torch.testing.assert_close(value, everything)
         torch.testing.assert_close(gradient, torch.autograd.grad(everything, model.table.weight)[0])
+
+
+def test_the_example_of_the_documentation_runs(tiny_model_dir, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    example = ContextSearchLoss.__doc__.split("Example::")[1].split("    Raises:")[0]
+    exec(textwrap.dedent(example).replace("vcs_demo/checkpoints/vcs-20m", str(tiny_model_dir)), {})
+
+
+def test_the_variants_of_the_documentation_can_be_made():
+    variants = re.findall(r"^            (ContextSearchLoss\(.*\))$", ContextSearchLoss.__doc__, re.M)
+    names = {"ContextSearchLoss": ContextSearchLoss, "model": torch.nn.Identity()}
+    paper, authors, triples = (eval(variant, names) for variant in variants)
+    assert paper.weight == authors.weight == triples.weight == "modified"
+    assert (authors.directions, triples.negatives) == ("authors", "hard")

@@ -11,6 +11,9 @@ from vcs_demo.rankers.hub_models import HUB
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
+_NO_EMBEDDING_MODEL = (
+    "{} is not an embedding model; give 'vcs-20m', 'minilm' or a SentenceTransformer directory."
+)
 _DOCUMENT = ("document", "passage", "corpus")  # the names under which encode_document looks for its prompt
 
 
@@ -22,11 +25,10 @@ def check_base(name: str) -> None:
     """
     model = HUB[name].model if name in HUB else None
     if name == "bm25" or (model and model.reranker):
-        raise _no_embedding_model(name)
+        raise UserError(_NO_EMBEDDING_MODEL.format(quoted(name)))
     if model and model.usage.segmented:
         raise UserError(
-            f"{quoted(name)} reads segmented words, which cannot be trained here; "
-            "give 'vcs-20m', 'minilm' or another base."
+            f"{quoted(name)} reads segmented words, which cannot be trained here; give another base."
         )
 
 
@@ -40,14 +42,8 @@ def embedding_model(name: str) -> DenseRanker:
     """Return an embedding model by its name; raises UserError for any other ranker."""
     ranker = load_ranker(name)
     if not isinstance(ranker, DenseRanker):
-        raise _no_embedding_model(name)
+        raise UserError(_NO_EMBEDDING_MODEL.format(quoted(name)))
     return ranker
-
-
-def _no_embedding_model(name: str) -> UserError:
-    return UserError(
-        f"{quoted(name)} is not an embedding model; give 'vcs-20m', 'minilm' or a SentenceTransformer directory."
-    )
 
 
 def fresh(base: DenseRanker, *, max_length: int, query_prompt: str | None = None) -> "SentenceTransformer":
@@ -83,8 +79,7 @@ def _add_token(model: "SentenceTransformer", token: str) -> None:
 
     if not hasattr(model[0], "auto_model"):
         raise UserError(
-            f"The base has no transformer whose vocabulary could take the token {quoted(token)}; leave --query-prompt "
-            "out."
+            f"The base has no vocabulary that could take the token {quoted(token)}; leave --query-prompt out."
         )
     if token in model.tokenizer.get_vocab():
         return

@@ -61,16 +61,11 @@ class UnfinishedRun:
             os.replace(self._aside, self.output)
         if restart:
             shutil.rmtree(self.folder / "checkpoints", ignore_errors=True)
-        elif path.exists():
-            try:
-                earlier = json.loads(path.read_text("utf-8"))
-            except ValueError:
-                earlier = None
-            if earlier != json.loads(json.dumps(config)):
-                raise UserError(
-                    f"An unfinished run of {self.output.name} has other settings, labels or base; give those again, "
-                    "--restart to forget it, or another --output."
-                )
+        elif path.exists() and not _holds(path, config):
+            raise UserError(
+                f"An unfinished run of {self.output.name} has other settings, labels or base; give those again, "
+                "--restart to forget it, or another --output."
+            )
         shutil.rmtree(self.model, ignore_errors=True)
         write_json(path, config)
 
@@ -96,3 +91,10 @@ class UnfinishedRun:
         os.replace(self.model, self.output)
         shutil.rmtree(self._aside, ignore_errors=True)
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _holds(path: Path, config: dict[str, Any]) -> bool:
+    try:
+        return json.loads(path.read_text("utf-8")) == json.loads(json.dumps(config))
+    except ValueError:
+        return False

@@ -1,23 +1,31 @@
-"""The sentence-transformers trainer as retraining uses it: prompts, checkpoints, progress with an ETA."""
+"""The sentence-transformers trainer as retraining uses it: batches, prompts, checkpoints, progress with an ETA."""
 
 import math
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
+from sentence_transformers import (
+    SentenceTransformer,
+    SentenceTransformerTrainer,
+    SentenceTransformerTrainingArguments,
+)
+from sentence_transformers.base.sampler import DefaultBatchSampler
+from torch import nn
 from transformers import PrinterCallback, TrainerCallback
+from transformers.utils.logging import disable_progress_bar
 
 from training.retraining.base import prompts_of
 from training.retraining.settings import FitSettings
 from vcs_demo.errors import UserError
 from vcs_demo.terminal import say
+from vcs_demo.text import content_hash
 
 if TYPE_CHECKING:
     import datasets
-    from sentence_transformers import SentenceTransformer
-    from torch import nn
 
 _WHOLE = "whole"  # a file that marks a checkpoint as completely written
 
@@ -32,9 +40,49 @@ class TrainingDiverged(UserError):
         )
 
 
+class DistinctQueries(DefaultBatchSampler):
+    """Deal the rows out to the batches like cards, the rows of one query one after the other.
+
+    So a query meets itself in no batch (unless it has more rows than there are batches), no batch is a small rest
+    that hardly has a negative, and the number of batches is known beforehand and the same in every epoch. The
+    library's NO_DUPLICATES promises ⌈rows / batch size⌉ batches but makes more where a query has several rows,
+    and the trainer then never sees the rest of them.
+
+    Args (the trainer's): the dataset, with a column `anchor`; batch_size, drop_last, generator, seed.
+    """
+
+    def __init__(self, dataset: "datasets.Dataset", batch_size: int, drop_last: bool, **more: object) -> None:
+        super().__init__(dataset, batch_size=batch_size, drop_last=drop_last, **more)
+        groups: dict[str, list[int]] = {}
+        for row, query in enumerate(dataset["anchor"]):
+            groups.setdefault(content_hash(query), []).append(row)
+        self._groups = list(groups.values())
+        self._rows = len(dataset)
+
+    def __len__(self) -> int:
+        """Return the number of batches: as few as the batch size allows."""
+        return math.ceil(self._rows / self.batch_size)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        """Yield row numbers, batch by batch, in an order drawn by seed and epoch."""
+        generator = torch.Generator().manual_seed(self.seed + self.epoch)
+
+        def shuffled(items: list) -> list:
+            return [items[i] for i in torch.randperm(len(items), generator=generator).tolist()]
+
+        dealt = [row for group in shuffled(self._groups) for row in shuffled(group)]
+        count = len(self)
+        yield from shuffled([dealt[start::count] for start in range(count)])
+
+
+class _Trainer(SentenceTransformerTrainer):
+    def add_model_card_callback(self, default_args_dict: dict[str, Any]) -> None:
+        """Do without the library's card: ours is written when the figures are there."""
+
+
 def fine_tune(
-    model: "SentenceTransformer",
-    loss: "nn.Module",
+    model: SentenceTransformer,
+    loss: nn.Module,
     dataset: "datasets.Dataset",
     settings: FitSettings,
     checkpoints: Path,
@@ -55,20 +103,6 @@ def fine_tune(
             (mean p⁺, where the loss tells) after every step.
         each_epoch: called with the step at the end of every epoch.
     """
-    import torch
-    from sentence_transformers import (
-        SentenceTransformer,
-        SentenceTransformerTrainer,
-        SentenceTransformerTrainingArguments,
-    )
-    from transformers.utils.logging import disable_progress_bar
-
-    from training.retraining.sampler import DistinctQueries
-
-    class Trainer(SentenceTransformerTrainer):
-        def add_model_card_callback(self, default_args_dict: dict[str, Any]) -> None:
-            """Do without the library's card: ours is written when the figures are there."""
-
     disable_progress_bar()
     query, document = prompts_of(model)
     cuda = torch.cuda.is_available()
@@ -94,7 +128,7 @@ def fine_tune(
         logging_nan_inf_filter=False,  # it would show 0 for a loss that is no number
         dataloader_pin_memory=cuda,
     )
-    trainer = Trainer(
+    trainer = _Trainer(
         model=model,
         args=arguments,
         train_dataset=dataset,
@@ -131,7 +165,7 @@ class _Watch(TrainerCallback):
     """Reports every step, and marks checkpoints that are whole."""
 
     def __init__(
-        self, report: Callable[..., None], loss: "nn.Module", each_epoch: Callable[[int], None] | None
+        self, report: Callable[..., None], loss: nn.Module, each_epoch: Callable[[int], None] | None
     ) -> None:
         self._report, self._loss, self._each_epoch = report, loss, each_epoch
         self._began: tuple[float, int] | None = None

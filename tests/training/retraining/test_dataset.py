@@ -167,3 +167,7 @@ def test_what_cannot_be_read_is_one_sentence(tmp_path):
     assert "\n" not in str(caught.value)
     with pytest.raises(UserError, match=r"labels: 2 trivial"):
         training_set([LABELS[2], LABELS[4]])
+
+
+def test_the_fingerprint_of_rows_stays_what_unfinished_runs_and_cards_say():
+    assert training_set(LABELS).fingerprint == "0508abbb536f5a6b"

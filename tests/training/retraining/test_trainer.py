@@ -6,9 +6,8 @@ from sentence_transformers import SentenceTransformer
 
 from training.losses import ContextSearchLoss
 from training.retraining.dataset import TrainingSet
-from training.retraining.sampler import DistinctQueries
 from training.retraining.settings import FitSettings
-from training.retraining.trainer import TrainingDiverged, fine_tune
+from training.retraining.trainer import DistinctQueries, TrainingDiverged, fine_tune
 from vcs_demo.text import content_hash
 
 WORDS = "thuốc đau đầu gan tim phổi bệnh trẻ em uống nước sốt ho da mắt".split()
