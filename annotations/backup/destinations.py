@@ -1,104 +1,41 @@
 """Where backups are pushed: a private data set repository of the hub, or a folder such as a mounted volume."""
 
 import os
-import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from fnmatch import fnmatch
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
 
 from vcs_demo.errors import UserError, quoted
-from vcs_demo.files import written_whole
-
-if TYPE_CHECKING:
-    from huggingface_hub import CommitOperationAdd
 
 FIRST_SECONDS, ANSWER_SECONDS = 20.0, 60.0  # the client itself would wait for ever
+SNAPSHOTS_KEPT = 7
 
 
-class Destination(Protocol):
-    """Files by path. Each method raises UserError where the destination is out of reach or refused."""
+class Folder:
+    """A folder; the copies are made in it."""
 
-    name: str
+    def __init__(self, path: Path) -> None:
+        self.path, self.name = path, str(path)
 
-    def files(self) -> list[str]:
-        """Return the paths of all files."""
-
-    def add(self, files: "Sequence[CommitOperationAdd]", delete: Sequence[str]) -> None:
-        """Add or replace files, and delete others."""
-
-    def fetch(self, patterns: list[str], folder: Path) -> None:
-        """Copy the files that match into a folder, under their paths."""
-
-
-def destination_from_environment() -> Destination | None:
-    """Return what $VCS_BACKUP_REPO or $VCS_BACKUP_DIR names; None where neither is set.
-
-    Raises:
-        UserError: both are set, or the repository's name is malformed.
-    """
-    repository = os.environ.get("VCS_BACKUP_REPO", "").strip()
-    folder = os.environ.get("VCS_BACKUP_DIR", "").strip()
-    if repository and folder:
-        raise UserError("VCS_BACKUP_REPO and VCS_BACKUP_DIR are both set; unset one of them.")
-    if folder:
-        return FolderDestination(Path(folder))
-    return HubDestination(repository) if repository else None
-
-
-class FolderDestination:
-    """A folder; its files are written beside, synced and renamed."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.name = folder, str(folder)
-
-    def files(self) -> list[str]:
-        """Return the paths of all files; raises UserError where the folder is missing."""
+    def box(self, _: Path) -> Path:
+        """Return where the copies are; raises UserError where the folder is missing."""
         # Not made here: a volume that was not mounted must not become a folder of the disk that does not last.
-        if not self.folder.is_dir():
-            raise UserError(f"VCS_BACKUP_DIR is {quoted(self.folder)}, which is no folder; mount or make it.")
-        return [p.relative_to(self.folder).as_posix() for p in self.folder.rglob("*") if p.is_file()]
+        if not self.path.is_dir():
+            raise UserError(f"VCS_BACKUP_DIR is {quoted(self.path)}, which is no folder; mount or make it.")
+        return self.path
 
-    def add(self, files: "Sequence[CommitOperationAdd]", delete: Sequence[str]) -> None:
-        """Write files that are new or have grown, then delete; raises UserError."""
-        with self._explained("written"):
-            for file in files:
-                target = self.folder / file.path_in_repo
-                if not target.is_file() or target.stat().st_size != file.upload_info.size:
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                    with written_whole(target, "wb") as copy, file.as_file() as content:
-                        shutil.copyfileobj(content, copy)
-            for path in delete:
-                (self.folder / path).unlink(missing_ok=True)
-
-    def fetch(self, patterns: list[str], folder: Path) -> None:
-        """Copy the files that match; raises UserError."""
-        with self._explained("read"):
-            for path in self.files():
-                if any(fnmatch(path, pattern) for pattern in patterns):
-                    (folder / path).parent.mkdir(parents=True, exist_ok=True)
-                    shutil.copyfile(self.folder / path, folder / path)
-
-    @contextmanager
-    def _explained(self, done: str) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise UserError(f"{quoted(self.folder)} cannot be {done}: {error.strerror or error}.") from error
+    fetch = box
 
 
-class HubDestination:
+class Repository:
     """A private data set repository, by the hub's own client and its token (HF_TOKEN)."""
 
-    def __init__(self, repository: str) -> None:
+    def __init__(self, name: str) -> None:
         from vcs_demo.rankers.hub import is_hub_id
 
-        if not is_hub_id(repository) or "@" in repository:
-            raise UserError(
-                f"VCS_BACKUP_REPO is {quoted(repository)}; give owner/name of a data set repository."
-            )
-        self.name = repository
+        if not is_hub_id(name) or "@" in name:
+            raise UserError(f"VCS_BACKUP_REPO is {quoted(name)}; give owner/name of a data set repository.")
+        self.name = name
 
     def files(self) -> list[str]:
         """Return the paths of all files; raises UserError, also where the repository is public."""
@@ -114,52 +51,82 @@ class HubDestination:
             )
         return [file.rfilename for file in info.siblings or ()]
 
-    def add(self, files: "Sequence[CommitOperationAdd]", delete: Sequence[str]) -> None:
-        """Commit the files that are new or have grown, and deletions with them; raises UserError."""
+    def box(self, folder: Path) -> Path:
+        """Return where the copies are made that are committed: in a folder of this disk."""
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def commit(self, operations: list) -> None:
+        """Add files, and delete the snapshots beyond the newest seven of their group; raises UserError."""
         from huggingface_hub import CommitOperationDelete, HfApi
 
+        new = {operation.path_in_repo for operation in operations}
+        copies: dict[str, list[str]] = {}
+        for path in sorted({*new, *self.files()}, reverse=True):
+            if path.startswith("snapshots/"):
+                copies.setdefault(path.split("/")[1], []).append(path)
+        old = [path for paths in copies.values() for path in paths[SNAPSHOTS_KEPT:] if path not in new]
+        operations = [*operations, *map(CommitOperationDelete, old)]
         with self._explained():
-            HfApi().create_commit(
-                self.name,
-                [*files, *map(CommitOperationDelete, delete)],
-                commit_message="Labels",
-                repo_type="dataset",
-            )
+            HfApi().create_commit(self.name, operations, commit_message="Labels", repo_type="dataset")
 
-    def fetch(self, patterns: list[str], folder: Path) -> None:
-        """Download the files that match; raises UserError."""
+    def fetch(self, folder: Path) -> Path:
+        """Download the newest group's log and its newest snapshot into a folder, and return it; raises UserError."""
         from huggingface_hub import snapshot_download
 
+        files = sorted(self.files())
+        group = max((path.split("/")[1] for path in files if path.startswith("events/")), default="")
+        copies = [path for path in files if path.startswith(f"snapshots/{group}/")]
         with self._explained():
             snapshot_download(
                 self.name,
                 repo_type="dataset",
-                allow_patterns=patterns,
+                allow_patterns=[f"events/{group}/*", *copies[-1:]],
                 local_dir=folder,
                 etag_timeout=FIRST_SECONDS,
             )
+        return folder
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
         """Turn the client's many errors into one sentence."""
-        try:
-            yield
-        except Exception as error:
-            raise UserError(self._sentence(error)) from error
-
-    def _sentence(self, error: Exception) -> str:
         from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled, RepositoryNotFoundError
 
         here = quoted(self.name)
-        status = error.response.status_code if isinstance(error, HfHubHTTPError) and error.response else 0
-        if isinstance(error, OfflineModeIsEnabled):
-            return f"HF_HUB_OFFLINE forbids to reach {here}; unset it, or VCS_BACKUP_REPO."
-        if isinstance(error, RepositoryNotFoundError) or status == 404:
-            return (
+        try:
+            yield
+        except OfflineModeIsEnabled as error:
+            raise UserError(
+                f"HF_HUB_OFFLINE forbids to reach {here}; unset it, or VCS_BACKUP_REPO."
+            ) from error
+        except RepositoryNotFoundError as error:
+            raise UserError(
                 f"There is no data set repository {here} that we may see; make a private one, and set HF_TOKEN to a "
                 "token that may write to it."
-            )
-        if status in (401, 403):
-            return f"The hub refused {here} ({status}); set HF_TOKEN to a token that may write to it."
-        text = " ".join(str(error).split()) or type(error).__name__
-        return f"The hub cannot be reached for {here}: {text[:160].rstrip('.')}."
+            ) from error
+        except Exception as error:
+            status = error.response.status_code if isinstance(error, HfHubHTTPError) else 0
+            if status in (401, 403):
+                said = f"The hub refused {here} ({status}); set HF_TOKEN to a token that may write to it."
+            else:
+                text = " ".join(str(error).split()) or type(error).__name__
+                said = f"The hub cannot be reached for {here}: {text[:160].rstrip('.')}."
+            raise UserError(said) from error
+
+
+Destination = Folder | Repository
+
+
+def destination_from_environment() -> Destination | None:
+    """Return what $VCS_BACKUP_REPO or $VCS_BACKUP_DIR names; None where neither is set.
+
+    Raises:
+        UserError: both are set, or the repository's name is malformed.
+    """
+    repository = os.environ.get("VCS_BACKUP_REPO", "").strip()
+    folder = os.environ.get("VCS_BACKUP_DIR", "").strip()
+    if repository and folder:
+        raise UserError("VCS_BACKUP_REPO and VCS_BACKUP_DIR are both set; unset one of them.")
+    if folder:
+        return Folder(Path(folder))
+    return Repository(repository) if repository else None

@@ -7,8 +7,9 @@ from contextlib import closing
 from pathlib import Path
 
 from annotations.backup.destinations import destination_from_environment
+from annotations.backup.outbox import outbox_folder
 from annotations.backup.push import restore_from
-from annotations.backup.snapshot import BackupError, RestoreReport, backups, outbox, restore
+from annotations.backup.snapshot import BackupError, RestoreReport, backups, restore
 from annotations.database.connection import BUSY_SECONDS, MEMORY, check_ours
 from annotations.database.errors import DatabaseUnavailable, NotALabelDatabase
 from annotations.database.eventlog import log_path
@@ -46,7 +47,7 @@ def repair(path: Path) -> list[str]:
     events = log_path(path)
     logged = events.is_file() and events.stat().st_size > 0
     name = f"{path.stem}-*.db"
-    copies = [*backups(path).glob(name), *outbox(path).rglob(name)]
+    copies = [*backups(path).glob(name), *outbox_folder(path).rglob(name)]
     copies.sort(key=lambda copy: copy.name, reverse=True)
     if not logged and not copies:
         destination = destination_from_environment()

@@ -1,107 +1,29 @@
-"""Push the event log and daily snapshots elsewhere while the app runs, and fetch them from there.
-
-A destination holds, and so does the outbox, the folder beside the snapshots that is pushed to it:
-
-    events/<group>/<part>.jsonl    the event log in parts that only ever grow
-    snapshots/<group>/<time>.db    one a day, the newest seven
-
-A group is named by the time of a data directory's first push. A directory that was restored from a group goes on in
-it, in parts of its own name, so that no directory ever writes another's files; what two of them added both comes back.
-"""
+"""Push the outbox every few minutes while the app runs, and restore from where it was pushed to."""
 
 import atexit
 import logging
-import re
 import threading
-import uuid
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import closing
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 from typing import Any
 
-from annotations.backup.destinations import Destination, destination_from_environment
-from annotations.backup.snapshot import (
-    STAMP,
-    BackupError,
-    RestoreReport,
-    backups,
-    move_aside,
-    outbox,
-    restore,
-    snapshot,
-)
+from annotations.backup.destinations import Destination, Repository, destination_from_environment
+from annotations.backup.outbox import Outbox, outbox_folder
+from annotations.backup.snapshot import BackupError, RestoreReport, backups, move_aside, restore
 from annotations.database.errors import NotALabelDatabase
 from annotations.database.eventlog import hold, log_path
 from annotations.store.label_store import LabelStore
 from vcs_demo.errors import UserError
 
-NOW_SECONDS = 3600.0  # for a push that was asked for
 EVERY = 5.0  # minutes between pushes; a hub takes 128 commits an hour
-PART_BYTES = 4_000_000  # after which a part is left as it is; a part that has grown is pushed whole
-SNAPSHOTS_KEPT = 7
-_EVENTS = re.compile(r"events/([\w-]+)/[\w-]+\.jsonl", re.ASCII)
+NOW_SECONDS = 3600.0  # for a push that was asked for
 log = logging.getLogger(__name__)
-
-
-class Outbox:
-    """The folder of copies that is pushed: never a live database."""
-
-    def __init__(self, store: LabelStore) -> None:
-        self.store, self.folder = store, outbox(store.path)
-        self._begin(sorted(path.name for path in self.folder.glob("events/*")))
-
-    def _begin(self, groups: list[str]) -> None:
-        run = uuid.uuid4().hex[:4]
-        self.group = groups[-1] if groups else f"{datetime.now(UTC).strftime('%Y%m%dT%H%M%S%fZ')}-{run}"
-        self.events = self.folder / "events" / self.group
-        self.events.mkdir(parents=True, exist_ok=True)
-        self._own = f"-{run}.jsonl"
-
-    def fill(self) -> int:
-        """Copy the log's new lines into a part of this run; return how many they are. Raises DatabaseUnavailable."""
-        events = log_path(self.store.path)
-        with self.store.database.write():  # so that no line is half written, or taken back later
-            parts = sorted(self.events.iterdir())
-            end = sum(part.stat().st_size for part in parts)
-            with events.open("rb") as file:
-                tail = parts[-1].read_bytes()[-4096:] if parts else b""
-                file.seek(max(end - len(tail), 0))
-                if file.read(len(tail)) != tail:  # another log than the one that was copied
-                    self._begin([])
-                    file.seek(0)
-                    parts = []
-                text = file.read()
-            text = text[: text.rfind(b"\n") + 1]
-            if text:
-                part = parts[-1] if parts else Path()
-                if not part.name.endswith(self._own) or part.stat().st_size > PART_BYTES:
-                    part = self.events / f"p{len(parts) + 1:06}{self._own}"
-                with part.open("ab") as copy:
-                    copy.write(text)
-        return text.count(b"\n")
-
-    def add_snapshot(self, *, now: bool = False) -> None:
-        """Add a snapshot, `now` or where something is newer than the last, a day old; the newest seven stay.
-
-        Raises:
-            BackupError, DatabaseUnavailable: it could not be made.
-        """
-        folder, stem = self.folder / "snapshots" / self.group, Path(self.store.path).stem
-        moment = datetime.now(UTC)
-        name, yesterday = (f"{stem}-{at.strftime(STAMP)}.db" for at in (moment, moment - timedelta(days=1)))
-        copies, parts = sorted(folder.glob("*.db")), sorted(self.events.iterdir())
-        changed = bool(parts) and (not copies or copies[-1].stat().st_mtime < parts[-1].stat().st_mtime)
-        if (now or (changed and (not copies or copies[-1].name < yesterday))) and not (
-            folder / name
-        ).exists():
-            copies.append(snapshot(self.store, folder / name))
-            for old in copies[:-SNAPSHOTS_KEPT]:
-                old.unlink()
 
 
 @dataclass(frozen=True)
@@ -120,10 +42,10 @@ class PushState:
 
 
 class Pusher:
-    """Pushes a store's outbox every few minutes and once more at the end; no label ever waits for it or fails by it.
+    """Pushes a store every few minutes and once more at the end; no label ever waits for it or fails by it.
 
-    The hub client's scheduler calls when it is time and finds the files that have grown. To the scheduler this is
-    its `HfApi`: it never makes a repository, and it works in threads that do not keep the app from ending.
+    The hub client's scheduler calls when it is time and finds the files that are new. To the scheduler this is its
+    `HfApi`: one that never makes a repository, and works in threads that do not keep the app from ending.
 
     Args:
         store: what is backed up.
@@ -135,11 +57,13 @@ class Pusher:
     def __init__(
         self, store: LabelStore, destination: Destination, *, every: float = EVERY, snapshot: bool = False
     ) -> None:
-        self.destination, self.lines = destination, 0
-        self._outbox, self._every, self._snapshot = Outbox(store), every, snapshot
+        self.store, self.destination, self.lines = store, destination, 0
+        self._every, self._snapshot = every, snapshot
+        self._outbox: Outbox | None = None
         self._state = PushState(destination.name)
         self._one_at_a_time = threading.Lock()
         self._scheduler: Any = None
+        self._stopped = False
 
     def start(self) -> None:
         """Begin; the first push is made at once."""
@@ -147,7 +71,7 @@ class Pusher:
 
         self._scheduler = CommitScheduler(
             repo_id=self.destination.name,
-            folder_path=self._outbox.folder,
+            folder_path=outbox_folder(self.store.path),
             every=self._every,
             repo_type="dataset",
             allow_patterns=["*.jsonl", "*.db"],
@@ -165,6 +89,7 @@ class Pusher:
         except TimeoutError:
             self._state = replace(self._state, error=self._state.error or f"no answer in {seconds:.0f} s")
         scheduler.stop()
+        self._stopped = True
         if self._state.error:
             log.warning("not all was pushed to %s: %s", self.destination.name, self._state.error)
 
@@ -183,25 +108,26 @@ class Pusher:
 
         def work() -> None:
             with self._one_at_a_time:
-                self._push(push)
+                if not self._stopped:
+                    self._push(push)
             future.set_result(None)
 
         threading.Thread(target=work, name="backup", daemon=True).start()
         return future
 
     def create_commit(self, *, operations: list, **_: object) -> None:
-        """Add files to the destination, and delete the snapshots beyond the newest seven."""
-        there, new = self.destination.files(), {file.path_in_repo for file in operations}
-        copies = sorted(p for p in {*there, *new} if p.startswith(f"snapshots/{self._outbox.group}/"))
-        old = [path for path in copies[:-SNAPSHOTS_KEPT] if path not in new]
-        self.destination.add(operations, old)
+        """Commit files that are new to the repository."""
+        self.destination.commit(operations)
 
     def _push(self, push: Callable[[], object]) -> None:
         try:
+            folder = self.destination.box(outbox_folder(self.store.path))
+            self._outbox = self._outbox or Outbox(self.store, folder)
             self.lines += self._outbox.fill()
             self._outbox.add_snapshot(now=self._snapshot)
             self._snapshot = False
-            push()
+            if isinstance(self.destination, Repository):
+                push()
             self._state = PushState(self.destination.name, datetime.now(UTC))
         except Exception as error:  # whatever it is, it is tried again later
             said = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
@@ -236,28 +162,27 @@ def restore_from(destination: Destination, database: Path | str) -> RestoreRepor
         BackupError, DatabaseUnavailable: as of `restore`.
     """
     database = Path(database)
-    files = destination.files()
-    groups = sorted({found[1] for path in files if (found := _EVENTS.fullmatch(path))})
-    if not groups:
-        return None
-    copies = sorted(path for path in files if path.startswith(f"snapshots/{groups[-1]}/"))
     database.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=".pull-", dir=database.parent) as name:
-        fresh = Path(name) / database.name
-        box = outbox(fresh)
-        destination.fetch([f"events/{groups[-1]}/*", *copies[-1:]], box)
+        pulled, fresh = Path(name) / "box", Path(name) / database.name
+        box = destination.fetch(pulled)
+        parts = sorted(box.glob("events/*/*.jsonl"))
+        if not parts:
+            return None
+        group = parts[-1].parent.name
         with log_path(fresh).open("wb") as joined:
-            for part in sorted((box / "events" / groups[-1]).iterdir()):
-                joined.write(part.read_bytes())
+            joined.writelines(part.read_bytes() for part in parts if part.parent.name == group)
+        copies = sorted(box.glob(f"snapshots/{group}/*.db"))
         try:
-            report = restore(fresh, box / copies[-1] if copies else None, chosen=False)
+            report = restore(fresh, copies[-1] if copies else None, chosen=False)
         except (BackupError, NotALabelDatabase) as error:
             log.warning("the snapshot in %s is passed over: %s", destination.name, error)
             report = restore(fresh)
         with closing(hold(log_path(database), alone=True)):
-            aside = move_aside(database, log_path(database), outbox(database))
+            aside = move_aside(database, log_path(database), outbox_folder(database))
             log_path(fresh).replace(log_path(database))  # first: with it alone, the next start makes the rest
             fresh.replace(database)
-            backups(database).mkdir(exist_ok=True)
-            box.replace(outbox(database))
+            if box == pulled:  # so that pushing goes on after what is there
+                backups(database).mkdir(exist_ok=True)
+                box.replace(outbox_folder(database))
     return replace(report, moved_aside=aside)

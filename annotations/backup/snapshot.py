@@ -45,11 +45,6 @@ def backups(database: Path | str) -> Path:
     return Path(database).parent / "backups"
 
 
-def outbox(database: Path | str) -> Path:
-    """Return the folder of copies that wait to be pushed, or were."""
-    return backups(database) / f"{Path(database).stem}.push"
-
-
 def default_path(database: Path | str) -> Path:
     """Return the name of a snapshot made now, by the time in UTC: backups/labels-20250131T093000Z.db."""
     return backups(database) / f"{Path(database).stem}-{datetime.now(UTC).strftime(STAMP)}.db"

@@ -51,12 +51,13 @@ def compare(database: LabelDatabase, log: Path) -> Gap:
     sql = {table: f"SELECT {_key(table)} FROM {table}" for table in KINDS}
     here = {table: {row[0] for row in database.db.execute(query)} for table, query in sql.items()}
     gap = Gap(unlogged={table: set(keys) for table, keys in here.items()})
+    tables = {kind.encode(): table for kind, table in LOGGED.items()}
     left_out: set[tuple[str, str]] = set()
     events = 0
     for line in read_log(log):
         start = _KEY.match(line) if line.endswith(b"}\n") else None
         if start:  # known without reading the rest: nearly every line, at nearly every start
-            table, key = LOGGED.get((start[1] or b"").decode(), "events"), start[2].decode("utf-8", "replace")
+            table, key = tables.get(start[1], "events"), start[2].decode("utf-8", "replace")
         if not start or key not in here[table]:
             record = _record(line)
             if record is None:
@@ -73,7 +74,8 @@ def compare(database: LabelDatabase, log: Path) -> Gap:
                 gap.missing.pop((table, key), None)
                 gap.missing[table, key] = record
         gap.unlogged[table].discard(key)
-        left_out.discard((table, key))
+        if left_out:
+            left_out.discard((table, key))
         events += table == "events"
     taken_back = [(table, key) for table, key in left_out if key in here.get(table, ())]
     for table, key in taken_back:

@@ -9,9 +9,10 @@ import pytest
 from loopback import hub
 
 from annotations.__main__ import main
-from annotations.backup.destinations import FolderDestination, HubDestination, destination_from_environment
+from annotations.backup.destinations import Folder, Repository, destination_from_environment
 from annotations.backup.opening import open_store
-from annotations.backup.push import Outbox, Pusher, push_now, pusher_from_environment, restore_from
+from annotations.backup.outbox import Outbox
+from annotations.backup.push import Pusher, push_now, pusher_from_environment, restore_from
 from annotations.backup.snapshot import restore, snapshot
 from annotations.store.label_store import LabelStore
 from vcs_demo.errors import UserError
@@ -28,7 +29,7 @@ def store(tmp_path, make):
 @pytest.fixture
 def folder(tmp_path):
     (tmp_path / "bucket").mkdir()
-    return FolderDestination(tmp_path / "bucket")
+    return Folder(tmp_path / "bucket")
 
 
 @pytest.fixture
@@ -36,16 +37,22 @@ def elsewhere(tmp_path):
     return tmp_path / "b" / "labels.db"
 
 
+def files(folder):
+    return sorted(
+        path.relative_to(folder.path).as_posix() for path in folder.path.rglob("*.*") if path.is_file()
+    )
+
+
 def parts(destination):
-    return sorted(path for path in destination.files() if path.startswith("events/"))
+    return sorted(path for path in files(destination) if path.startswith("events/"))
 
 
 def snapshots(destination):
-    return sorted(path for path in destination.files() if path.startswith("snapshots/"))
+    return sorted(path for path in files(destination) if path.startswith("snapshots/"))
 
 
 def pushed(folder):
-    return b"".join((folder.folder / path).read_bytes() for path in parts(folder))
+    return b"".join((folder.path / path).read_bytes() for path in parts(folder))
 
 
 def log_of(path):
@@ -67,7 +74,7 @@ def test_an_empty_disk_gets_the_same_labels_in_order(store, folder, elsewhere, m
     store.undo("lan", token="t2")
     assert push_now(store, folder) == 2  # as after a restart
     assert len(parts(folder)) == 2 and pushed(folder) == log_of(store.path)
-    monkeypatch.setenv("VCS_BACKUP_DIR", str(folder.folder))
+    monkeypatch.setenv("VCS_BACKUP_DIR", str(folder.path))
     with open_store(elsewhere) as there:
         assert "restored from" in caplog.text and "3 events" in caplog.text
         assert state(elsewhere) == state(store.path) and log_of(elsewhere) == log_of(store.path)
@@ -95,27 +102,24 @@ def test_two_directories_restored_from_one_place_never_overwrite_each_other(
 
 def test_a_directory_with_labels_of_its_own_is_put_beside(store, folder, elsewhere, make):
     push_now(store, folder)
-    before = {path: (folder.folder / path).read_bytes() for path in folder.files()}
+    before = {path: (folder.path / path).read_bytes() for path in files(folder)}
     with open_store(elsewhere) as other:
         other.add_candidates([make(1)])
         other.label(make(1).id, "mai", "hard", token="other")
         push_now(other, folder)
     assert len(parts(folder)) == 2
-    assert all((folder.folder / path).read_bytes() == content for path, content in before.items())
+    assert all((folder.path / path).read_bytes() == content for path, content in before.items())
 
 
 def test_a_log_that_began_anew_begins_a_new_group(store, folder, make):
     push_now(store, folder)
     store.close()
+    store.path.unlink()
     store.path.with_suffix(".events.jsonl").unlink()
-    with open_store(store.path) as again:
-        again.label(make(1).id, "lan", "hard", token="after")
-        box = Outbox(again)
-        with store.path.with_suffix(".events.jsonl").open("rb") as log:
-            first = log.readline()
-        store.path.with_suffix(".events.jsonl").write_bytes(first.replace(b"vimed", b"VIMED") * 20)
-        assert box.fill() == 20
-    assert len(list((box.folder / "events").iterdir())) == 2
+    with LabelStore(store.path) as again:
+        again.add_candidates([make(1)])
+        assert push_now(again, folder) == 1
+    assert len({path.split("/")[1] for path in parts(folder)}) == 2
 
 
 def test_a_line_still_being_written_waits(store, folder):
@@ -124,42 +128,38 @@ def test_a_line_still_being_written_waits(store, folder):
     assert push_now(store, folder) == 13 and pushed(folder).endswith(b"}\n")
 
 
-def test_a_part_that_is_large_is_left_as_it_is(store, folder, make, monkeypatch):
-    monkeypatch.setattr("annotations.backup.push.PART_BYTES", 1)
-    box, sizes = Outbox(store), {}
+def test_no_part_is_ever_written_again(store, folder, make):
+    box, before = Outbox(store, folder.path), {}
     for number in range(1, 4):
         box.fill()
-        now = {path.name: path.stat().st_size for path in box.events.iterdir()}
-        assert len(now) == number and sizes.items() <= now.items()
-        sizes = now
+        now = {path: (path.stat().st_mtime_ns, path.stat().st_size) for path in folder.path.rglob("*.jsonl")}
+        assert len(now) == number and before.items() <= now.items()
+        before = now
         store.label(make(number).id, "lan", "hard", token=f"n{number}")
 
 
 def test_a_snapshot_a_day_and_seven_stay(store, folder, make):
-    pusher = Pusher(store, folder, every=60)
-    pusher.start()
-    pusher.stop()
-    (first,) = snapshots(folder)
-    box = Outbox(store)
-    staged = next(box.folder.glob("snapshots/*/*.db"))
+    box = Outbox(store, folder.path)
+    box.fill()
     box.add_snapshot()
-    assert len(list(staged.parent.iterdir())) == 1  # one today is enough
-    for days in range(1, 9):
+    box.add_snapshot()  # one today is enough
+    (first,) = (folder.path / path for path in snapshots(folder))
+    for days in range(2, 10):
         name = f"labels-{datetime.now(UTC) - timedelta(days=days):%Y%m%dT%H%M%SZ}.db"
-        staged.with_name(name).write_bytes(staged.read_bytes())
-    staged.rename(staged.with_name("labels-20200101T000000Z.db"))
+        first.with_name(name).write_bytes(first.read_bytes())
+    first.unlink()
+    box.add_snapshot()  # nothing is newer
+    assert len(snapshots(folder)) == 8
     store.label(make(1).id, "lan", "hard", token="next")
-    push_now(store, folder)
-    assert (
-        len(list(staged.parent.iterdir())) == 7 == len(snapshots(folder))
-        and first not in snapshots(folder)[:6]
-    )
+    box.fill()
+    box.add_snapshot()
+    assert len(snapshots(folder)) == 7
 
 
 @pytest.mark.parametrize("harm", ["damaged", "gone"])
 def test_a_snapshot_that_is_damaged_loses_nothing(store, folder, elsewhere, make, harm):
     push_now(store, folder)
-    path = folder.folder / snapshots(folder)[0]
+    path = folder.path / snapshots(folder)[0]
     path.write_bytes(path.read_bytes()[:5000])
     if harm == "gone":
         path.unlink()
@@ -169,11 +169,11 @@ def test_a_snapshot_that_is_damaged_loses_nothing(store, folder, elsewhere, make
 
 def test_what_an_older_version_pushed_is_restored(store, folder, elsewhere):
     lines = log_of(store.path).splitlines(keepends=True)
-    old = folder.folder / "events" / "20250301T080000000000Z-ab12"
+    old = folder.path / "events" / "20250301T080000000000Z-ab12"
     old.mkdir(parents=True)
     (old / "000000001-000000005-0123456789ab.jsonl").write_bytes(b"".join(lines[:5]))
     (old / "000000006-000000013-0123456789ab.jsonl").write_bytes(b"".join(lines[5:]))
-    copies = folder.folder / "snapshots" / old.name
+    copies = folder.path / "snapshots" / old.name
     snapshot(store, copies / "20250301T080000Z-000000013.db")
     assert restore_from(folder, elsewhere).events == 1
     assert state(elsewhere) == state(store.path)
@@ -208,13 +208,13 @@ def test_a_destination_out_of_reach_stops_the_start_but_not_a_label(store, elsew
 
 
 def test_the_pusher_goes_on_after_failures_and_pushes_at_the_end(store, folder, make, caplog):
-    folder.folder.rename(away := folder.folder.with_name("away"))
+    folder.path.rename(away := folder.path.with_name("away"))
     pusher = Pusher(store, folder, every=0.001)
     assert pusher.state.last_success is None
     pusher.start()
     until(lambda: "no folder" in pusher.state.error)
     assert pusher.state.last_success is None
-    away.rename(folder.folder)
+    away.rename(folder.path)
     until(lambda: pusher.state.last_success and not pusher.state.error)
     assert caplog.text.count("not pushed") == 1
     store.label(make(2).id, "lan", "hard", token="last")
@@ -232,13 +232,15 @@ def until(true):
 
 def test_a_destination_that_never_answers_does_not_keep_the_app_from_ending(store, folder, monkeypatch):
     answer = threading.Event()
-    monkeypatch.setattr(folder, "files", lambda: answer.wait(30) and [])
+    monkeypatch.setattr(folder, "box", lambda _: answer.wait(30) and folder.path)
     pusher = Pusher(store, folder, every=60)
     pusher.start()
     pusher.stop(0.05)
     assert "no answer" in pusher.state.error
     answer.set()
-    until(lambda: pusher.state.last_success)
+    for thread in threading.enumerate():
+        if thread.name == "backup":
+            thread.join()
 
 
 TOKEN = "hf_aTokenThatIsNeverPrinted"
@@ -263,11 +265,11 @@ def served(tmp_path, monkeypatch):
 
 
 def test_an_empty_disk_gets_its_labels_from_a_repository(served, store, elsewhere, make, monkeypatch, caplog):
-    repository = HubDestination("team/labels")
+    repository = Repository("team/labels")
     assert push_now(store, repository) == 13
     store.label(make(1).id, "lan", "hard", token="t1")
     assert push_now(store, repository) == 1
-    assert pushed(FolderDestination(served.folder)) == log_of(store.path)
+    assert pushed(Folder(served.folder)) == log_of(store.path)
     monkeypatch.setenv("VCS_BACKUP_REPO", "team/labels")
     with open_store(elsewhere) as there:
         assert state(elsewhere) == state(store.path) and log_of(elsewhere) == log_of(store.path)
@@ -276,12 +278,12 @@ def test_an_empty_disk_gets_its_labels_from_a_repository(served, store, elsewher
         pusher.start()
         pusher.stop()
         assert pusher.state.destination == "team/labels" and pusher.state.error == ""
-    assert pushed(FolderDestination(served.folder)) == log_of(elsewhere)
+    assert pushed(Folder(served.folder)) == log_of(elsewhere)
     assert TOKEN not in caplog.text
 
 
 def test_what_goes_wrong_with_a_repository_is_one_sentence(served, store, monkeypatch):
-    repository = HubDestination("team/labels")
+    repository = Repository("team/labels")
 
     def fails(*words):
         with pytest.raises(UserError) as error:
@@ -297,18 +299,18 @@ def test_what_goes_wrong_with_a_repository_is_one_sentence(served, store, monkey
     fails("is public", "names and notes", "make it private")
     assert not list(served.folder.iterdir())  # nothing was pushed to it, and no repository was made
     served.private.add("team/labels")
-    served.refusals.append(403)
+    served.refusals += [403] * 9
     fails("refused", "HF_TOKEN")
+    served.refusals.clear()
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     fails("HF_HUB_OFFLINE")
-    monkeypatch.undo()
 
 
 def test_the_commands(store, folder, own_data_dir, monkeypatch, capsys, make):
     database = ["--database", str(store.path)]
     assert main(["backup", "--push", *database]) == 1
     assert "No backup destination is set; set VCS_BACKUP_REPO or VCS_BACKUP_DIR" in capsys.readouterr().err
-    monkeypatch.setenv("VCS_BACKUP_DIR", str(folder.folder))
+    monkeypatch.setenv("VCS_BACKUP_DIR", str(folder.path))
     assert main(["restore", "--from-remote"]) == 1
     assert "There are no labels" in capsys.readouterr().err
     assert main(["backup", "--push", *database]) == 0
@@ -336,6 +338,6 @@ def test_destinations_that_are_malformed(repository, monkeypatch):
     with pytest.raises(UserError, match="both set"):
         destination_from_environment()
     monkeypatch.setenv("VCS_BACKUP_REPO", "")
-    assert isinstance(destination_from_environment(), FolderDestination)
+    assert isinstance(destination_from_environment(), Folder)
     monkeypatch.setenv("VCS_BACKUP_DIR", "")
     assert destination_from_environment() is None
