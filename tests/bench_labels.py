@@ -1,5 +1,6 @@
 """How labelling holds up: `make bench-labels`, or one part with `--only load|kill|scale`.
 
+\b
 load   annotators with accounts of their own label over HTTP as a browser does, all at once, with a pause to read
 kill   the same, while the app is killed (SIGKILL) at random moments and started again
 scale  100,000 candidates and 300,000 labels: the next candidate, progress, agreement
@@ -8,7 +9,6 @@ Every part checks what it measures: an acknowledged label that is missing, a can
 twice or a damaged database ends it with exit code 1.
 """
 
-import argparse
 import asyncio
 import json
 import os
@@ -23,6 +23,7 @@ from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 
+import click
 import httpx
 import numpy as np
 
@@ -84,8 +85,10 @@ class Annotator:
                 async with httpx.AsyncClient(base_url=self.app.url, timeout=60) as client:
                     await self._session(client, answers, pause)
                     return
-            except (httpx.HTTPError, json.JSONDecodeError, KeyError, AssertionError):
+            except (httpx.HTTPError, json.JSONDecodeError, KeyError, AssertionError) as error:
                 self.broken += 1
+                if self.broken > 200:
+                    raise SystemExit(f"{self.name} cannot label: {error!r}") from error
                 await asyncio.sleep(0.5)
 
     async def _session(self, client: httpx.AsyncClient, answers: int, pause: float) -> None:
@@ -104,7 +107,7 @@ class Annotator:
         opening = event(tabs["label"], "select", 8)
         keys = {label: event(ids[f"vcs-key-{n}"], "click", 8) for n, label in enumerate(LABELS, start=1)}
         session = "".join(self.random.choices("abcdefghijklmnopqrstuvwxyz0123456789", k=11))
-        shown = await self._call(client, session, opening, [None, False, "vi"])
+        shown = await self._call(client, session, opening, ["vi", None, False])
         while self.done < answers:
             token, page = shown[7], shown[1]
             if "data-turn" not in str(page):
@@ -113,9 +116,8 @@ class Annotator:
             label = self.random.choice(LABELS)
             clock = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
             began = time.monotonic()
-            shown = await self._call(
-                client, session, keys[label], [None, "", None, False, False, "vi", token, clock]
-            )
+            typed = ["vi", None, token, False, "", None, False, clock]
+            shown = await self._call(client, session, keys[label], typed)
             if "Đã lưu" in str(shown[2]):
                 self.seconds.append(time.monotonic() - began)
                 self.acknowledged[token] = label
@@ -198,19 +200,19 @@ def verify(folder: Path, people: list[Annotator], overlap: int) -> dict:
     return found
 
 
-def load(options: argparse.Namespace, kills: int = 0) -> None:
+def load(annotators: int, answers: int, overlap: int, pause: float, kills: int = 0) -> None:
     """Let annotators label at once; with `kills`, kill the app that often meanwhile."""
     with tempfile.TemporaryDirectory(prefix="vcs-bench-") as name:
         folder = Path(name)
-        need = options.annotators * options.answers // options.overlap + options.annotators
-        names = prepared(folder, options.annotators, need, options.overlap)
+        need = annotators * answers // overlap + annotators
+        names = prepared(folder, annotators, need, overlap)
         app = App(folder)
         started = app.start()
         people = [Annotator(name, app, seed) for seed, name in enumerate(names)]
         restarts: list[float] = []
 
         async def everyone() -> None:
-            work = asyncio.gather(*(one.work(options.answers, options.pause) for one in people))
+            work = asyncio.gather(*(one.work(answers, pause) for one in people))
             chance = random.Random(0)
             for _ in range(kills):
                 await asyncio.sleep(chance.uniform(2, 8))
@@ -224,12 +226,12 @@ def load(options: argparse.Namespace, kills: int = 0) -> None:
         asyncio.run(everyone())
         took = time.monotonic() - began
         app.stop()
-        found = verify(folder, people, options.overlap)
+        found = verify(folder, people, overlap)
     seconds = np.array([s for one in people for s in one.seconds])
     p50, p95, p99 = np.quantile(seconds, [0.5, 0.95, 0.99]) * 1000
     print(
-        f"{'kill' if kills else 'load'}: {options.annotators} annotators, {options.answers} answers each, pause "
-        f"{options.pause:g} s, overlap {options.overlap}: {len(seconds) / took:.1f} answers/s in {took:.0f} s; submit "
+        f"{'kill' if kills else 'load'}: {annotators} annotators, {answers} answers each, pause "
+        f"{pause:g} s, overlap {overlap}: {len(seconds) / took:.1f} answers/s in {took:.0f} s; submit "
         f"p50 {p50:.0f} ms, p95 {p95:.0f} ms, p99 {p99:.0f} ms; start {started:.1f} s"
     )
     if kills:
@@ -241,7 +243,7 @@ def load(options: argparse.Namespace, kills: int = 0) -> None:
         )
 
 
-def scale(options: argparse.Namespace) -> None:
+def scale(size: int) -> None:
     """Measure on a large database; the labels are written as the app writes them, but in one transaction."""
     from annotations.candidates import Candidate
     from annotations.quality.agreement import agreement, label_rows
@@ -257,7 +259,7 @@ def scale(options: argparse.Namespace) -> None:
                     passage=f"Đoạn {n}.",
                     miner="bm25",
                 )
-                for n in range(options.candidates)
+                for n in range(size)
             )
             ids = [candidate.id for candidate in store.candidates()]
             with store.database.write():
@@ -283,37 +285,30 @@ def scale(options: argparse.Namespace) -> None:
                 read = time.perf_counter() - began
                 agreement(rows)
                 timed["agreement"].append(time.perf_counter() - began)
-        print(f"scale: {options.candidates:,} candidates, {3 * options.candidates:,} labels by 10 annotators")
+        print(f"scale: {size:,} candidates, {3 * size:,} labels by 10 annotators")
         for what, seconds in timed.items():
             print(f"  {what}: median {np.median(seconds) * 1000:.0f} ms, most {max(seconds) * 1000:.0f} ms")
         print(f"  (of the last agreement, {read * 1000:.0f} ms were reading the labels)")
 
 
-def main() -> None:
+@click.command(help=__doc__, context_settings={"show_default": True})
+@click.option("--only", type=click.Choice(("load", "kill", "scale")), help="One part alone.")
+@click.option("--annotators", default=64, help="How many label at once.")
+@click.option("--answers", default=100, help="Of each annotator.")
+@click.option("--overlap", default=3, help="Annotators a candidate.")
+@click.option("--pause", default=4.0, help="Seconds of reading before an answer, in the mean.")
+@click.option("--kills", default=20, help="Of the part `kill`.")
+@click.option("--candidates", default=100_000, help="Of the part `scale`.")
+def main(
+    only: str | None, annotators: int, answers: int, overlap: int, pause: float, kills: int, candidates: int
+) -> None:
     """Run the parts that were asked for."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    add = parser.add_argument
-    add("--only", choices=("load", "kill", "scale"))
-    add("--annotators", type=int, default=64)
-    add("--answers", type=int, default=100, help="of each annotator (default: %(default)s)")
-    add("--overlap", type=int, default=3)
-    add(
-        "--pause",
-        type=float,
-        default=4.0,
-        help="seconds of reading before an answer, in the mean (default: %(default)s)",
-    )
-    add("--kills", type=int, default=20)
-    add("--candidates", type=int, default=100_000, help="of the scale part (default: %(default)s)")
-    options = parser.parse_args()
-    if options.only in (None, "load"):
-        load(options)
-    if options.only in (None, "kill"):
-        load(options, options.kills)
-    if options.only in (None, "scale"):
-        scale(options)
+    if only in (None, "load"):
+        load(annotators, answers, overlap, pause)
+    if only in (None, "kill"):
+        load(annotators, answers, overlap, pause, kills)
+    if only in (None, "scale"):
+        scale(candidates)
 
 
 if __name__ == "__main__":
