@@ -34,21 +34,18 @@ def arms(settings: ExperimentSettings) -> list[Arm]:
         order = sorted(settings.temperatures, key=lambda value: (value != 0.1, value))
         return [Arm(f"τ = {value:g}", temperature=value) for value in order]
     base = Arm("InfoNCE, in-batch", weight="infonce", temperature=settings.temperature)
+    modified = replace(base, name="modified, in-batch", weight="modified")
     if isinstance(settings, DomainTransfer):
         return [replace(base, name=f"{data} text", data=data) for data in ("medical", "general", "mixed")]
     if not isinstance(settings, Ablation):
         return [base]
-    modified, four = {"weight": "modified"}, {"directions": "authors"}
-    ablation = [
-        base,
-        replace(base, name="modified, in-batch", **modified),
-        replace(base, name="InfoNCE, in-batch, four directions", **four),
-        replace(base, name="modified, in-batch, four directions", **modified, **four),
-        replace(base, name="InfoNCE, hard negatives", negatives="hard"),
-        replace(base, name="modified, hard negatives", negatives="hard", **modified),
+    both = (base, modified)
+    chosen = [
+        *both,
+        *(replace(arm, name=f"{arm.name}, four directions", directions="authors") for arm in both),
     ]
-    design = [
-        replace(base, name="InfoNCE, in-batch, no prefix", prompt=False),
-        replace(base, name="InfoNCE, in-batch, CLS pooling", pooling="cls"),
-    ]
-    return ablation + (design if settings.design else [])
+    chosen += [replace(a, name=a.name.replace("in-batch", "hard negatives"), negatives="hard") for a in both]
+    if settings.design:
+        chosen.append(replace(base, name="InfoNCE, in-batch, no prefix", prompt=False))
+        chosen.append(replace(base, name="InfoNCE, in-batch, CLS pooling", pooling="cls"))
+    return chosen

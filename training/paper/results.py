@@ -55,14 +55,7 @@ def is_done(database: "Database", key: str) -> bool:
 def keep(
     database: "Database", row: dict[str, Any], results: Sequence[Result], curve: Sequence[Point] = ()
 ) -> None:
-    """Write a run, all of it or nothing.
-
-    Args:
-        database: the experiments'.
-        row: of the table of runs, with its `key`.
-        results: the figures of every query.
-        curve: the steps.
-    """
+    """Write a run, all of it or nothing: its row, with its `key`, its figures by query, and its curve."""
     figures, by_query = [], []
     for task, measure, values in results:
         names = {"key": row["key"], "task": task, "measure": measure}

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
-from pathlib import Path
 from shutil import rmtree
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +21,7 @@ from training.retraining.base import fresh, trainable
 from training.retraining.dataset import TrainingSet
 from training.retraining.settings import FitSettings
 from vcs_demo.benchmark.tasks import Task, load_task
+from vcs_demo.files import json_line
 from vcs_demo.measuring.evaluate import evaluate
 from vcs_demo.paths import data_dir
 from vcs_demo.rankers.dense import DenseRanker
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
 MEASURES = {"vimedretrieve": ("accuracy@1", "accuracy@5", "accuracy@20", "accuracy@100"), "": ("map",)}
+_FIT = ("epochs", "batch_size", "learning_rate", "max_length")
 _PACKAGES = ("sentence-transformers", "transformers", "torch")
 
 
@@ -94,16 +95,19 @@ class _Experiment:
     def config(self, arm: Arm, seed: int, data: TrainingSet) -> dict[str, Any]:
         """Return all that decides a run's outcome; its hash is the run's key, so one more fact is another run."""
         tasks = [*self.tasks, self.validation]
-        names = ("epochs", "batch_size", "learning_rate", "max_length")
-        return self.facts() | {
-            "arm": asdict(arm),
-            "seed": seed,
-            "data": data.fingerprint,
-            "tasks": {f"{task.name} {task.split}": task.fingerprint for task in tasks},
-            **{name: getattr(self.settings, name) for name in names},
-            "query_prompt": self.settings.query_prompt if arm.prompt else "",
-            "versions": {name: version(name) for name in _PACKAGES},
-        }
+        config = self.facts() | {"arm": asdict(arm), "seed": seed, "data": data.fingerprint}
+        config["tasks"] = {f"{task.name} {task.split}": task.fingerprint for task in tasks}
+        config |= {name: getattr(self.settings, name) for name in _FIT}
+        config["query_prompt"] = self.settings.query_prompt if arm.prompt else ""
+        config["versions"] = {name: version(name) for name in _PACKAGES}
+        return config
+
+    def row(self, config: dict[str, Any], arm: str, seed: int) -> dict[str, Any]:
+        """Return what a row of the table of runs says of a run before it is trained."""
+        row = {"experiment": self.settings.name, "arm": arm, "seed": seed, "setting": self.setting}
+        row["config"] = json.dumps(config, ensure_ascii=False)
+        row["created"] = datetime.now(UTC).isoformat(timespec="seconds")
+        return row | {"command": self.settings.command()}
 
     @property
     def setting(self) -> str:
@@ -116,14 +120,20 @@ class _Experiment:
         key = key_of([self.base.fingerprint, tasks, self.setting])
         if not is_done(database, key):
             say(f"evaluating {self.base.name}, untrained …")
-            row = self._row(key, self.facts(), "untrained", -1) | {
-                "state": "done",
-                "signs": "[]",
-                "seconds": 0.0,
-            }
-            keep(database, row, self._results(self.base), [])
+            row = self.row(self.facts(), "untrained", -1)
+            row |= {"key": key, "state": "done", "signs": "[]", "seconds": 0.0}
+            keep(database, row, self.results(self.base), [])
         rows = database["results"].rows_where("key = ?", [key])
         return {f"{row['task']} {row['measure']}": row["mean"] for row in rows}
+
+    def results(self, ranker: DenseRanker) -> list[Result]:
+        """Evaluate a ranker on every test task."""
+        results: list[Result] = []
+        for task in self.tasks:
+            per_query = evaluate(task, ranker).per_query
+            measures = MEASURES.get(task.name, MEASURES[""])
+            results += [(task.name, measure, per_query[measure]) for measure in measures]
+        return results
 
     def train(
         self,
@@ -144,91 +154,56 @@ class _Experiment:
         """
         from training.retraining.trainer import TrainingDiverged, fine_tune
 
-        key, seed = key_of(config), config["seed"]
-        folder = data_dir() / "experiments" / key  # a stopped run goes on from what is in it
+        folder = data_dir() / "experiments" / key_of(config)  # a stopped run goes on from what is in it
         folder.mkdir(parents=True, exist_ok=True)
         notes = folder / "curve.jsonl"
-        model = self._model(arm)
+        model = self.model(arm)
         ranker = DenseRanker.of(arm.name, model, self.base)
-        loss = ContextSearchLoss(
-            model,
-            weight=arm.weight,
-            temperature=arm.temperature,
-            directions=arm.directions,
-            negatives=arm.negatives,
-            known=data.known(),
-        )
+        ways = {name: getattr(arm, name) for name in ("weight", "temperature", "directions", "negatives")}
+        loss = ContextSearchLoss(model, **ways, known=data.known())
+        fit = FitSettings(**{name: getattr(self.settings, name) for name in _FIT}, seed=config["seed"])
 
-        def each_step(**now: object) -> None:
-            if "step" in now:
-                _note(notes, **{name: now[name] for name in ("step", "loss", "positive", "gradient")})
+        def note(state: dict[str, object]) -> None:
+            with notes.open("a", encoding="utf-8") as file:
+                file.write(json_line(state))
+
+        def each_step(**state: object) -> None:
+            if "step" in state:
+                note({name: state[name] for name in ("step", "loss", "positive", "gradient")})
 
         def each_epoch(step: int) -> None:
-            _note(notes, step=step, validation=evaluate(self.validation, ranker).metrics[WATCHED])
+            note({"step": step, "validation": evaluate(self.validation, ranker).metrics[WATCHED]})
 
         began, state, steps = time.monotonic(), "done", None
         try:
             rows = data.as_dataset(with_negatives=arm.negatives == "hard")
-            fit = FitSettings(
-                epochs=self.settings.epochs,
-                batch_size=self.settings.batch_size,
-                learning_rate=self.settings.learning_rate,
-                seed=seed,
-            )
             steps = fine_tune(model, loss, rows, fit, folder / "checkpoints", each_step, each_epoch)
         except TrainingDiverged as error:
             say(str(error))
             state = "diverged"
-        seconds = time.monotonic() - began
-        results = self._results(ranker) if state == "done" else []
+        seconds = round(time.monotonic() - began, 1)
+        results = self.results(ranker) if state == "done" else []
         curve = read_curve(notes)
-        shown = signs(
-            curve,
-            temperature=arm.temperature,
-            negatives=arm.negatives,
-            weight=arm.weight,
-            results={f"{task} {name}": float(np.mean([*values.values()])) for task, name, values in results},
-            untrained=untrained,
-        )
-        for sign in shown:
-            say(f"warning sign{'' if sign.step is None else f' at step {sign.step}'}: {sign.text}")
-        row = self._row(key, config, arm.name, seed) | {
-            "rows": len(data.rows),
-            "seconds": round(seconds, 1),
-            "steps": steps or (curve[-1].step if curve else 0),
-            "state": state,
-            "signs": json.dumps([asdict(sign) for sign in shown], ensure_ascii=False),
+        means = {
+            f"{task} {measure}": float(np.mean([*by_query.values()])) for task, measure, by_query in results
         }
+        warnings = signs(
+            curve, arm.temperature, arm.negatives, arm.weight, results=means, untrained=untrained
+        )
+        for sign in warnings:
+            say(f"warning sign{'' if sign.step is None else f' at step {sign.step}'}: {sign.text}")
+        row = self.row(config, arm.name, config["seed"])
+        row |= {"key": key_of(config), "rows": len(data.rows), "seconds": seconds, "state": state}
+        row["steps"] = steps or (curve[-1].step if curve else 0)
+        row["signs"] = json.dumps([asdict(sign) for sign in warnings], ensure_ascii=False)
         keep(database, row, results, curve)
         rmtree(folder)
 
-    def _row(self, key: str, config: dict[str, Any], arm: str, seed: int) -> dict[str, Any]:
-        """Return what a row of the table of runs begins with."""
-        return {
-            "key": key,
-            "experiment": self.settings.name,
-            "arm": arm,
-            "seed": seed,
-            "config": json.dumps(config, ensure_ascii=False),
-            "created": datetime.now(UTC).isoformat(timespec="seconds"),
-            "command": self.settings.command(),
-            "setting": self.setting,
-        }
-
-    def _results(self, ranker: DenseRanker) -> list[Result]:
-        results: list[Result] = []
-        for task in self.tasks:
-            per_query = evaluate(task, ranker).per_query
-            measures = MEASURES.get(task.name, MEASURES[""])
-            results += [(task.name, measure, per_query[measure]) for measure in measures]
-        return results
-
-    def _model(self, arm: Arm) -> "SentenceTransformer":
+    def model(self, arm: Arm) -> "SentenceTransformer":
         """Return the base loaded anew, with the arm's prompt and pooling."""
         prompt = self.settings.query_prompt if arm.prompt else ""
-        if not hasattr(self.base.model[0], "auto_model"):
-            # A static table has no vocabulary that a prompt's token could be added to: it keeps its own prompt.
-            prompt = None if arm.prompt else ""
+        if arm.prompt and not hasattr(self.base.model[0], "auto_model"):
+            prompt = None  # a static table has no vocabulary that a prompt's token could be added to
         model = fresh(self.base, max_length=self.settings.max_length, query_prompt=prompt)
         if arm.pooling != "mean":
             place = _poolings(model)[0]
@@ -241,8 +216,3 @@ def _poolings(model: "SentenceTransformer") -> list[int]:
     from sentence_transformers.sentence_transformer.modules import Pooling
 
     return [place for place, module in enumerate(model) if isinstance(module, Pooling)]
-
-
-def _note(path: Path, **state: object) -> None:
-    with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(state) + "\n")

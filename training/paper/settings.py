@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import ClassVar
 
 from vcs_demo.errors import UserError
 from vcs_demo.settings import Settings, setting
@@ -16,8 +15,7 @@ class ExperimentSettings(Settings):
         UserError: a value out of range, or a seed given twice.
     """
 
-    name: ClassVar[str]
-    about: ClassVar[str]
+    name, about = "", ""  # of the command
 
     source: str = setting("mini", "mini, hub or a folder: train, validation and test splits")
     base: str = setting("minilm", "ranker name or SentenceTransformer directory to start from")
@@ -57,20 +55,20 @@ class ExperimentSettings(Settings):
 class Baseline(ExperimentSettings):
     """One arm: what the paper compares its loss with."""
 
-    name: ClassVar[str] = "baseline"
-    about: ClassVar[str] = "InfoNCE, τ = 0.1, in-batch; every task, beside the paper's figures"
+    name, about = "baseline", "InfoNCE, τ = 0.1, in-batch; every task, beside the paper's figures"
 
     temperature: float = setting(0.1, "temperature of the softmax", above=0, metavar="τ")
 
 
 @dataclass(frozen=True)
-class Ablation(ExperimentSettings):
-    """Loss and negatives, and what the authors' code changes at once taken apart."""
+class Ablation(Baseline):
+    """Loss and negatives; and what the authors' code changes at once, taken apart."""
 
-    name: ClassVar[str] = "ablation"
-    about: ClassVar[str] = "{InfoNCE, modified} × {in-batch, hard negatives}, and weight and directions apart"
+    name, about = (
+        "ablation",
+        "{InfoNCE, modified} × {in-batch, hard negatives}, and weight and directions apart",
+    )
 
-    temperature: float = setting(0.1, "temperature of the softmax", above=0, metavar="τ")
     design: bool = setting(False, "also no prefix, and CLS pooling")
 
 
@@ -78,8 +76,7 @@ class Ablation(ExperimentSettings):
 class TemperatureSweep(ExperimentSettings):
     """An arm per temperature."""
 
-    name: ClassVar[str] = "temperature"
-    about: ClassVar[str] = "the modified loss at several τ, with validation after every epoch"
+    name, about = "temperature", "the modified loss at several τ, with validation after every epoch"
 
     epochs: float = setting(10, "passes over the rows", above=0)
     temperatures: tuple[float, ...] = setting(
@@ -88,17 +85,13 @@ class TemperatureSweep(ExperimentSettings):
 
 
 @dataclass(frozen=True)
-class DomainTransfer(ExperimentSettings):
+class DomainTransfer(Baseline):
     """An arm per kind of text."""
 
-    name: ClassVar[str] = "domain"
-    about: ClassVar[str] = (
-        "medical text alone against general text and a mixture of the two, equally many pairs"
-    )
+    name, about = "domain", "medical text against general text and a mixture of the two, equally many pairs"
 
-    temperature: float = setting(0.1, "temperature of the softmax", above=0, metavar="τ")
     general: Path | None = setting(
-        None, "JSONL of query, positive (default: the reranking tasks' pairs)", metavar="FILE"
+        None, "JSONL of query, positive [default: the reranking tasks' pairs]", metavar="FILE"
     )
 
 

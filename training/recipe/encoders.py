@@ -30,17 +30,14 @@ class StaticTable(nn.Module):
     Args:
         vocabulary: number of tokens.
         seed: of the random start.
-        lengths: of the tokens' vectors at the start, relative to one another, shape (vocabulary,); None: all alike.
     """
 
-    def __init__(self, vocabulary: int, seed: int = 0, lengths: np.ndarray | None = None) -> None:
-        super().__init__()
-        start = torch.randn(vocabulary, DIMENSIONS, generator=torch.Generator().manual_seed(seed)) * 0.1
-        if lengths is not None:
-            start *= torch.from_numpy(lengths).float()[:, None]
-        self.table = nn.Parameter(start)
-
     facts: dict[str, int] = {}  # what an encoder is made again from; a table needs none
+
+    def __init__(self, vocabulary: int, seed: int = 0) -> None:
+        super().__init__()
+        generator = torch.Generator().manual_seed(seed)
+        self.table = nn.Parameter(torch.randn(vocabulary, DIMENSIONS, generator=generator) * 0.1)
 
     def forward(self, tokens: Tokens) -> Tensor:
         """Average token vectors."""

@@ -67,6 +67,7 @@ def test_the_sweep_compares_with_the_recommended_temperature():
     assert [arm.temperature for arm in arms(TemperatureSweep())] == [0.1, 0.05, 0.2, 0.4, 0.7]
 
 
+@pytest.mark.slow
 def test_an_experiment_is_kept_whole_and_not_repeated(run, rows, capsys):
     assert run("ablation", "--design") == 0
     runs = rows("select * from runs where seed >= 0 order by rowid")
@@ -84,6 +85,7 @@ def test_an_experiment_is_kept_whole_and_not_repeated(run, rows, capsys):
     assert len(rows("select * from runs")) == 9  # with the untrained base
 
 
+@pytest.mark.slow
 def test_the_report_prints_arms_intervals_and_the_papers_figures(
     run, tmp_path, tiny_model_dir, source, capsys
 ):
@@ -91,7 +93,7 @@ def test_the_report_prints_arms_intervals_and_the_papers_figures(
     capsys.readouterr()
     assert main(["report", "--csv", str(tmp_path / "csv")]) == 0
     text, told = capsys.readouterr()
-    assert text.startswith("## domain\n\nmedical text alone against general text")
+    assert text.startswith("## domain\n\nmedical text against general text")
     assert "    python training/experiments.py domain --source " in text and "CSV in" in told
     arm = next(line for line in text.splitlines() if line.startswith("| general text"))
     assert arm.split(" | ")[1].strip() == "2" and " ± " in arm and "; Δ " in arm
@@ -108,6 +110,7 @@ def test_the_report_prints_arms_intervals_and_the_papers_figures(
     }
 
 
+@pytest.mark.slow
 def test_a_static_table_has_no_pooling_to_change_and_the_rest_is_run(
     run, tiny_model_dir, tmp_path, rows, capsys
 ):
@@ -124,6 +127,7 @@ def test_a_static_table_has_no_pooling_to_change_and_the_rest_is_run(
     assert len(trained) == 7 and "InfoNCE, in-batch, no prefix" in trained
 
 
+@pytest.mark.slow
 def test_a_stopped_experiment_goes_on_and_ends_as_an_unstopped_one(run, rows, monkeypatch):
     def stop(*_, **__):
         raise KeyboardInterrupt
@@ -146,6 +150,7 @@ def test_a_stopped_experiment_goes_on_and_ends_as_an_unstopped_one(run, rows, mo
     assert not list((database_file().parent / "experiments").iterdir())
 
 
+@pytest.mark.slow
 def test_runs_of_different_settings_are_never_averaged(run, rows, tmp_path, capsys):
     for epochs in (1, 2):
         assert run("baseline", "--epochs", epochs) == 0
@@ -168,6 +173,7 @@ def test_a_run_that_diverges_is_a_result(run, rows, monkeypatch, capsys):
     assert "- InfoNCE, in-batch, seed 0: diverged at step 0" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_domains_are_compared_at_one_size(run, rows, tmp_path):
     path = tmp_path / "g.jsonl"
     lines = [{"query": f"Câu hỏi số {i}", "positive": f"Câu trả lời cho số {i} <b>"} for i in range(10)]
