@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from factories import candidate
 
-from annotations.store.label_store import Candidate, LabelStore
+from annotations.candidates import Candidate
+from annotations.store.label_store import LabelStore
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from annotations.store.label_store import LABELS
+from annotations.candidates import LABELS
 from vcs_demo.ui.components import Localised, preferred
 from vcs_demo.words import guideline, say, words
 

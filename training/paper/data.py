@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from annotations.candidates import LabelledCandidate
 from annotations.mining import mine
-from annotations.store.label_store import LabelledCandidate
 from training.paper.arms import Arm
 from training.paper.settings import DomainTransfer, ExperimentSettings
 from training.retraining.dataset import TrainingSet, training_set

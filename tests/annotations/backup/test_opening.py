@@ -14,15 +14,12 @@ import pytest
 
 from annotations.backup.opening import open_store, repair
 from annotations.backup.snapshot import BackupError, check, default_path, snapshot
+from annotations.database.errors import DatabaseUnavailable, NotALabelDatabase
 from annotations.database.eventlog import log_path
+from annotations.database.events import TokenReused
 from annotations.quality.adjudication import decide
 from annotations.quality.gold import GoldAnswer, add_gold
-from annotations.store.label_store import (
-    DatabaseUnavailable,
-    LabelStore,
-    NotALabelDatabase,
-    TokenReused,
-)
+from annotations.store.label_store import LabelStore
 
 
 @pytest.fixture

@@ -6,9 +6,10 @@ from label_databases import assert_counted, first_version
 
 from annotations.backup.opening import open_store
 from annotations.backup.snapshot import BackupError, check, restore, snapshot
+from annotations.database.errors import DatabaseUnavailable, NotALabelDatabase
 from annotations.quality.calibration import add_calibration
 from annotations.quality.gold import GoldAnswer, add_gold
-from annotations.store.label_store import DatabaseUnavailable, LabelStore, NotALabelDatabase
+from annotations.store.label_store import LabelStore
 from vcs_demo.errors import UserError
 
 

@@ -4,11 +4,12 @@ import json
 import pytest
 
 from annotations.backup.snapshot import restore
+from annotations.database.errors import DatabaseUnavailable
 from annotations.database.events import now
 from annotations.exchange.answer_rows import holds_answers
 from annotations.exchange.answers import AnswersReport, export_answers, import_answers
 from annotations.people.pseudonyms import is_pseudonym, pseudonym, pseudonyms
-from annotations.store.label_store import DatabaseUnavailable, LabelStore
+from annotations.store.label_store import LabelStore
 from vcs_demo.errors import UserError
 
 

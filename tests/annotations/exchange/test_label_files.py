@@ -6,10 +6,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from annotations.candidates import Candidate
 from annotations.exchange.files import guard, unguard
 from annotations.exchange.labels import read_export
 from annotations.exchange.manifest import export_labels
-from annotations.store.label_store import Candidate, LabelStore
+from annotations.store.label_store import LabelStore
 from vcs_demo.errors import UserError
 
 FILES = ("labels.jsonl", "labels.csv", "labels.parquet", "labels")

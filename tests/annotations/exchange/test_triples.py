@@ -2,9 +2,9 @@ import json
 
 import pytest
 
+from annotations.database.errors import DatabaseUnavailable
 from annotations.exchange.manifest import export_labels
 from annotations.exchange.triples import MAX_PER_ROW, import_triples
-from annotations.store.label_store import DatabaseUnavailable
 from vcs_demo.errors import UserError
 
 

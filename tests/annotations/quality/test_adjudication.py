@@ -3,11 +3,12 @@
 import pytest
 
 from annotations.backup.snapshot import restore, snapshot
-from annotations.database.events import stamp
+from annotations.database.events import TokenReused, UnknownLabel, stamp
 from annotations.exchange.labels import read_export
 from annotations.exchange.manifest import export_labels
 from annotations.quality.adjudication import CAUSES, answers_to, causes, decide, disagreements
-from annotations.store.label_store import LabelStore, TokenReused, UnknownCandidate, UnknownLabel
+from annotations.store.label_store import LabelStore
+from annotations.store.record import UnknownCandidate
 from vcs_demo.errors import UserError
 
 

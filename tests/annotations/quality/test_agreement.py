@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from annotations.__main__ import main
+from annotations.candidates import LABELS
 from annotations.quality.agreement import agreement, alpha, label_rows
 from annotations.quality.agreement_report import REASONS
 from annotations.quality.coefficients import draw_queries
-from annotations.store.label_store import LABELS, LabelStore
+from annotations.store.label_store import LabelStore
 from vcs_demo.errors import UserError
 from vcs_demo.tables import markdown
 

@@ -3,18 +3,11 @@ import threading
 
 import pytest
 
-from annotations.store.label_store import (
-    LABELS,
-    BadCandidate,
-    BadEvent,
-    Candidate,
-    DatabaseUnavailable,
-    LabelStore,
-    NotALabelDatabase,
-    TokenReused,
-    UnknownCandidate,
-    UnknownLabel,
-)
+from annotations.candidates import LABELS, BadCandidate, Candidate
+from annotations.database.errors import DatabaseUnavailable, NotALabelDatabase
+from annotations.database.events import BadEvent, TokenReused, UnknownLabel
+from annotations.store.label_store import LabelStore
+from annotations.store.record import UnknownCandidate
 from vcs_demo.errors import UserError
 
 

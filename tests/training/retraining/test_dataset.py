@@ -1,7 +1,8 @@
 import pytest
 
+from annotations.candidates import Candidate, LabelledCandidate
 from annotations.exchange.manifest import export_labels, read_labels
-from annotations.store.label_store import Candidate, LabelledCandidate, LabelStore
+from annotations.store.label_store import LabelStore
 from training.retraining.dataset import training_set
 from training.retraining.held_out import HeldOut
 from vcs_demo.benchmark.tasks import retrieval_task

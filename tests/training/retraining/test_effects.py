@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 import torch
 
+from annotations.candidates import Candidate, LabelledCandidate
 from annotations.exchange.manifest import export_labels
-from annotations.store.label_store import Candidate, LabelledCandidate, LabelStore
+from annotations.store.label_store import LabelStore
 from training.effects import main
 from training.losses import ContextSearchLoss, KnownPositives
 from training.retraining.effect_report import effects_of

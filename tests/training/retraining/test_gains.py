@@ -2,7 +2,7 @@
 
 import pytest
 
-from annotations.store.label_store import Candidate, LabelledCandidate
+from annotations.candidates import Candidate, LabelledCandidate
 from training.retraining.effects import Effect
 from training.retraining.gains import gains
 

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from annotations.candidates import Candidate
 from annotations.exchange.manifest import export_labels
-from annotations.store.label_store import Candidate, LabelStore
+from annotations.store.label_store import LabelStore
 from training.retrain import main
 from training.retraining.run import retrain
 from training.retraining.settings import RetrainSettings

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from annotations.store.label_store import LABELS, LabelStore
+from annotations.candidates import LABELS
+from annotations.store.label_store import LabelStore
 from vcs_demo.errors import UserError
 from vcs_demo.ui.label.adjudicate import Case
 from vcs_demo.ui.label.desk import Desk, Turn

@@ -8,10 +8,11 @@ from dataclasses import replace
 
 import pytest
 
+from annotations.candidates import LABELS
 from annotations.exchange.files import FORMATS
 from annotations.exchange.labels import read_export
 from annotations.exchange.manifest import manifest_of
-from annotations.store.label_store import LABELS, LabelStore
+from annotations.store.label_store import LabelStore
 from vcs_demo.errors import UserError
 from vcs_demo.library import Library
 from vcs_demo.ui.access import Access

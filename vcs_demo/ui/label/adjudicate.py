@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 import gradio as gr
 
+from annotations.candidates import LABELS
 from annotations.quality.adjudication import CAUSES, answers_to, causes, decide, disagreements
 from annotations.quality.agreement import agreement, label_rows
 from annotations.quality.agreement_report import OF_A_PAIR, OVERALL, Estimate
-from annotations.store.label_store import LABELS, LabelStore
+from annotations.store.label_store import LabelStore
 from vcs_demo.tables import Table, figure
 from vcs_demo.ui.access import Access, Person, guarded
 from vcs_demo.ui.components import QUIET, Localised

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from annotations.assignment.leases import Lease, LeaseRefused
 from annotations.audit.sample import draw
 from annotations.candidates import Candidate
-from annotations.store.label_store import LabelStore, TokenReused
+from annotations.database.events import TokenReused
+from annotations.store.label_store import LabelStore
 from vcs_demo.text import tidy
 from vcs_demo.ui.html import content_words, notice, render
 from vcs_demo.words import explain, guideline, say

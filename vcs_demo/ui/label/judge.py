@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import gradio as gr
 
-from annotations.store.label_store import LABELS, LabelStore
+from annotations.candidates import LABELS
+from annotations.store.label_store import LabelStore
 from vcs_demo.library import Library
 from vcs_demo.ui.access import Access, Person, guarded
 from vcs_demo.ui.components import QUIET, Localised
