@@ -14,10 +14,6 @@ MAX_TEXT = 20_000  # characters
 MAX_NAME = 300  # characters of an id, a task, a source, a split, a miner
 
 
-class BadCandidate(UserError, ValueError):
-    """A candidate with an empty or over-long text, or an id that is not the one of its texts."""
-
-
 @dataclass(frozen=True)
 class Candidate:
     """A passage to judge against a query, beside the positive that the annotator is shown.
@@ -56,53 +52,34 @@ class Candidate:
 
     @classmethod
     def create(
-        cls,
-        *,
-        query: str,
-        positive: str,
-        passage: str,
-        query_id: str = "",
-        positive_id: str = "",
-        passage_id: str = "",
-        task: str = "",
-        source: str = "",
-        split: str = "",
-        miner: str = "",
-        rank: int | None = None,
-        score: float | None = None,
-        positive_score: float | None = None,
+        cls, *, query: str, positive: str, passage: str, **facts: str | int | float | None
     ) -> "Candidate":
-        """Make a candidate of NFC texts and plain numbers, with its id; missing ids come from the texts.
+        """Make a candidate of NFC texts and plain numbers, with its id.
+
+        Args:
+            query: text of the query.
+            positive: text of the annotated positive.
+            passage: the supposed negative.
+            facts: further attributes; ids that are missing come from the texts.
 
         Raises:
-            BadCandidate: a text is empty or longer than `MAX_TEXT` characters, or a name than `MAX_NAME`.
+            UserError: a text is empty or longer than `MAX_TEXT` characters, or a name than `MAX_NAME`.
         """
         texts = {"query": nfc(query), "positive": nfc(positive), "passage": nfc(passage)}
         for name, text in texts.items():
             if not text.strip():
-                raise BadCandidate(
-                    f"The {name} is empty; every candidate needs a query, a positive, a passage."
-                )
+                raise UserError(f"The {name} is empty; every candidate needs a query, a positive, a passage.")
             if len(text) > MAX_TEXT:
-                raise BadCandidate(
-                    f"The {name} has {len(text):,} characters; at most {MAX_TEXT:,} are allowed."
-                )
-        if max(map(len, (query_id, positive_id, passage_id, task, source, split, miner))) > MAX_NAME:
-            raise BadCandidate(f"An id, task, source, split or miner has over {MAX_NAME} characters.")
-        return cls(
-            id=candidate_id(**texts),
-            query_id=nfc(query_id) or f"q{content_hash(query)[:12]}",
-            positive_id=nfc(positive_id) or f"p{content_hash(positive)[:12]}",
-            passage_id=nfc(passage_id) or f"p{content_hash(passage)[:12]}",
-            task=nfc(task),
-            source=nfc(source),
-            split=nfc(split),
-            miner=nfc(miner),
-            rank=None if rank is None else int(rank),
-            score=_finite(score),
-            positive_score=_finite(positive_score),
-            **texts,
-        )
+                raise UserError(f"The {name} has {len(text):,} characters; at most {MAX_TEXT:,} are allowed.")
+        names = {name: nfc(value) for name, value in facts.items() if isinstance(value, str) and value}
+        if max(map(len, names.values()), default=0) > MAX_NAME:
+            raise UserError(f"An id, task, source, split or miner has over {MAX_NAME} characters.")
+        numbers = {name: value for name, value in facts.items() if not isinstance(value, str)}
+        for name, value in numbers.items():
+            finite = value is not None and math.isfinite(value)
+            numbers[name] = (int(value) if name == "rank" else float(value)) if finite else None
+        ids = {f"{name}_id": f"{name[0]}{content_hash(text)[:12]}" for name, text in texts.items()}
+        return cls(**{"id": candidate_id(**texts)} | texts | ids | numbers | names)
 
 
 @dataclass(frozen=True)
@@ -132,14 +109,10 @@ def candidate_id(query: str, positive: str, passage: str) -> str:
 
 
 def checked(candidate: Candidate) -> Candidate:
-    """Return the candidate in NFC and plain numbers.
-
-    Raises:
-        BadCandidate: see `Candidate.create`; or the id is not that of the texts.
-    """
+    """Return the candidate in NFC and plain numbers; raises UserError as `create`, or for an id of other texts."""
     clean = Candidate.create(**{name: value for name, value in as_record(candidate).items() if name != "id"})
     if clean.id != candidate.id:
-        raise BadCandidate(
+        raise UserError(
             f"The candidate id {quoted(candidate.id)} is not the one of its texts ({clean.id}); "
             "make candidates with Candidate.create."
         )
@@ -161,7 +134,3 @@ def majority(votes: Mapping[str, int]) -> str:
     most = max(votes.values(), default=0)
     winners = [label for label, count in votes.items() if count == most]
     return winners[0] if len(winners) == 1 else "unsure"
-
-
-def _finite(number: float | None) -> float | None:
-    return None if number is None or not math.isfinite(number) else float(number)

@@ -100,102 +100,89 @@ def mine(
             f"Limit ({limit}), per query ({per_query}) and depth ({depth}) must be 1 or more, "
             f"and the relative margin ({relative_margin}) at least 0 and below 1."
         )
-    miner = _Miner(task, ranker, per_query, depth, relative_margin, frozenset(skip))
+    miner = _Miner(task, ranker.name, per_query, depth, relative_margin, frozenset(skip))
     queries = sorted(task.queries)
     random.Random(seed).shuffle(queries)
     index = ranker.index(list(task.passages.values()), progress)
     by_query: list[list[Candidate]] = []
-    looked_at = 0
+    looked_at, enough = 0, len(queries) if limit is None else limit
     for start in range(0, len(queries), BATCH):
+        if len(by_query) >= enough:
+            break
         batch = queries[start : start + BATCH]
         scores = index.score([task.queries[query_id] for query_id in batch])  # (len(batch), n_passages)
         for query_id, row in zip(batch, scores, strict=True):
-            if limit is not None and len(by_query) >= limit:
-                break
-            looked_at += 1
-            if candidates := miner.of_query(query_id, row):
-                by_query.append(candidates)
+            if len(by_query) < enough:
+                looked_at += 1
+                if candidates := miner.of_query(query_id, row):
+                    by_query.append(candidates)
         if progress:
             progress(start + len(batch), len(queries))
-        if limit is not None and len(by_query) >= limit:
-            break
     by_rank = [of[place] for place in range(per_query) for of in by_query if place < len(of)]
-    return MiningResult(
-        by_rank[:limit], looked_at, dict(miner.dropped), dict(miner.rejected), miner.unretrieved
-    )
+    dropped, rejected = dict(miner.dropped), dict(miner.rejected)
+    return MiningResult(by_rank[:limit], looked_at, dropped, rejected, miner.unretrieved)
 
 
+@dataclass
 class _Miner:
-    """One run's fixed parts and counts."""
+    """What one run is asked for, and what it counts."""
 
-    def __init__(
-        self,
-        task: RetrievalTask,
-        ranker: Ranker,
-        per_query: int,
-        depth: int,
-        margin: float,
-        skip: frozenset[str],
-    ) -> None:
-        self.task, self.name = task, ranker.name
-        self.per_query, self.depth, self.margin, self.skip = per_query, depth, margin, skip
-        self.ids = list(task.passages)
+    task: RetrievalTask
+    name: str
+    per_query: int
+    depth: int
+    margin: float
+    skip: frozenset[str]
+    dropped: Counter[str] = field(default_factory=Counter)
+    rejected: Counter[str] = field(default_factory=Counter)
+    unretrieved: int = 0
+
+    def __post_init__(self) -> None:
+        self.ids = list(self.task.passages)
         self.position = {passage_id: i for i, passage_id in enumerate(self.ids)}
-        self.dropped: Counter[str] = Counter()
-        self.rejected: Counter[str] = Counter()
-        self.unretrieved = 0
+        origin = {name: getattr(self.task, name) for name in ("source", "split")}
+        self.origin = origin | {"task": self.task.name, "miner": self.name}
 
     def of_query(self, query_id: str, scores: np.ndarray) -> list[Candidate]:
         """Return a query's candidates, best first; `scores` has one entry a passage."""
-        task = self.task
-        relevant = sorted(self.position[passage_id] for passage_id in task.qrels[query_id])
-        positive = relevant[int(np.argmax(scores[relevant]))]
-        best = float(scores[positive])
+        texts, judged = self.task.passages, self.task.qrels[query_id]
+        relevant = sorted(self.position[passage_id] for passage_id in judged)
+        positive_id = self.ids[relevant[int(np.argmax(scores[relevant]))]]
+        best = float(scores[self.position[positive_id]])
         top = np.argsort(-scores, kind="stable")[: self.depth].tolist()
         self.unretrieved += not set(relevant) & set(top)
         if not best > 0:
             self.dropped["positive_not_found"] += 1
             return []
+        positive = {"positive_id": positive_id, "positive": texts[positive_id], "positive_score": best}
+        facts = {"query_id": query_id, "query": self.task.queries[query_id]} | positive | self.origin
         highest = best - abs(best) * self.margin
-        contexts = {_context(self.ids[i]) for i in relevant}
-        seen = {content_hash(task.passages[self.ids[i]]) for i in relevant}
+        contexts = {_context(passage_id) for passage_id in judged}
+        seen = {content_hash(texts[passage_id]) for passage_id in judged}
         candidates: list[Candidate] = []
         for rank, i in enumerate(top, start=1):
             passage_id, score = self.ids[i], float(scores[i])
-            text = task.passages[passage_id]
-            if passage_id in task.qrels[query_id]:
+            passage = texts[passage_id]
+            if passage_id in judged:
                 continue
             if _context(passage_id) in contexts:
                 self.rejected["own_context"] += 1
-            elif content_hash(text) in seen:
+            elif content_hash(passage) in seen:
                 self.rejected["same_text"] += 1
             elif score > highest:
                 self.rejected["too_close"] += 1
             elif not score > 0:
                 self.rejected["nothing_shared"] += 1
             else:
-                seen.add(content_hash(text))
-                candidate = Candidate.create(
-                    query_id=query_id,
-                    query=task.queries[query_id],
-                    positive_id=self.ids[positive],
-                    positive=task.passages[self.ids[positive]],
-                    passage_id=passage_id,
-                    passage=text,
-                    task=task.name,
-                    source=task.source,
-                    split=task.split,
-                    miner=self.name,
-                    rank=rank,
-                    score=score,
-                    positive_score=best,
-                )
+                seen.add(content_hash(passage))
+                found = {"passage_id": passage_id, "passage": passage, "rank": rank, "score": score}
+                candidate = Candidate.create(**facts | found)
                 if candidate.id in self.skip:
                     self.rejected["already_there"] += 1
-                    continue
-                candidates.append(candidate)
-                if len(candidates) == self.per_query:
-                    break
+                else:
+                    candidates.append(candidate)
+            if len(candidates) == self.per_query:
+                break
         if not candidates:
             self.dropped["no_candidate"] += 1
         return candidates

@@ -21,15 +21,7 @@ from vcs_demo.errors import UserError
 
 @dataclass(frozen=True)
 class Share:
-    """The estimated share of a label.
-
-    Attributes:
-        count: how many of the labelled candidates have the label.
-        of: how many candidates are labelled.
-        share: count / of, in [0, 1]; None where nothing is labelled.
-        low: lower end of Wilson's interval; 0 where nothing is labelled.
-        high: upper end; 1 where nothing is labelled.
-    """
+    """The share of a label: `count` of `of` labelled candidates, with Wilson's interval; None where `of` is 0."""
 
     count: int
     of: int
@@ -40,15 +32,12 @@ class Share:
 
 @dataclass(frozen=True)
 class Part:
-    """The candidates of one miner, or of one band of ranks.
+    """The candidates of one miner, or of one band of ranks: how many are there, sampled, and labelled of these.
 
     Attributes:
         by: what tells it apart: one of `STRATA`.
         name: the miner, or the band (see `group_of`).
-        candidates: how many candidates of the pool it has.
-        sampled: how many of them are sampled.
-        labelled: how many of the sampled have a label.
-        shares: label → its share in this part.
+        shares: label → its share among the labelled.
     """
 
     by: str
@@ -130,9 +119,8 @@ def audit(
             drawn = [candidate.id for candidate in sample if group_of(candidate, by) == name]
             given = [labels[id] for id in drawn if id in labels]
             parts.append(Part(by, name, pool[name], len(drawn), len(given), shares(given, level)))
-    return AuditReport(
-        len(candidates), sample, labels, shares(labels.values(), level), tuple(parts), strata, seed, level
-    )
+    whole = shares(labels.values(), level)
+    return AuditReport(len(candidates), sample, labels, whole, tuple(parts), strata, seed, level)
 
 
 def shares(labels: Iterable[str], level: float = 0.95) -> dict[str, Share]:
@@ -148,10 +136,8 @@ def shares(labels: Iterable[str], level: float = 0.95) -> dict[str, Share]:
 def wilson(count: int, of: int, level: float = 0.95) -> tuple[float, float]:
     """Return the Wilson score interval of a share (Wilson 1927, without continuity correction).
 
-    With nothing observed (`of` = 0) it is [0, 1]; a share of 0 or 1 reaches exactly 0 or 1.
-
-    Raises:
-        UserError: not 0 ≤ count ≤ of, or a level outside (0, 1).
+    With nothing observed (`of` = 0) it is [0, 1]; a share of 0 or 1 reaches exactly 0 or 1. Raises UserError unless
+    0 ≤ count ≤ of and 0 < level < 1.
     """
     if not 0 <= count <= of or not 0 < level < 1:
         raise UserError(f"{count} of {of} at level {level} is not a share: 0 ≤ count ≤ of and 0 < level < 1.")
@@ -167,13 +153,7 @@ def wilson(count: int, of: int, level: float = 0.95) -> tuple[float, float]:
 def needed(precision: float, share: float = 0.5, level: float = 0.95) -> int:
     """Return the least sample size whose Wilson interval is at most ± `precision` wide at an expected share.
 
-    Args:
-        precision: half the interval's width, in (0, 0.5).
-        share: what is expected; 0.5 is the worst case.
-        level: of the interval, in (0, 1).
-
-    Raises:
-        UserError: one of these is outside its range.
+    A share of 0.5 is the worst case. Raises UserError unless 0 < precision < 0.5, 0 ≤ share ≤ 1 and 0 < level < 1.
     """
     if not 0 < precision < 0.5 or not 0 <= share <= 1 or not 0 < level < 1:
         raise UserError(

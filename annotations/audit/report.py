@@ -39,12 +39,34 @@ def sections(
     """
     if not 0 <= examples <= MOST_EXAMPLES:
         raise UserError(f"{examples} examples were asked for; ask for 0 to {MOST_EXAMPLES}.")
-    parts = {"state": _state(report, lang), "shares": _shares(report, lang)}
-    parts |= {by: _group_table(report, by, lang) for by in report.strata}
-    parts |= {"size": _size(report, lang, precision), "method": _method(report, lang)}
+    level, counts = _level(report), {"candidates": report.candidates, "sample": len(report.sample)}
+    unsure, unanswered = report.shares["unsure"].count, len(report.sample) - report.labelled
+    state = [_say(lang, "state", labelled=report.labelled, unsure=unsure, **counts)]
+    if unanswered:
+        state.append(_say(lang, "partial", unanswered=unanswered))
+    heads = (_say(lang, "label"), _say(lang, "share", level=level), _say(lang, "count"))
+    rows = [(_say(lang, name), _figure(s), f"{s.count} / {s.of}") for name, s in report.shares.items()]
+    parts = {"state": Table((), (), notes=state), "shares": Table(heads, rows, _say(lang, "shares"))}
+    for by in report.strata:
+        heads = [_say(lang, key) for key in (by, "pool", "sampled", "labelled", *LABELS)]
+        rows = [
+            (_name(p, lang), p.candidates, p.sampled, p.labelled, *map(_figure, p.shares.values()))
+            for p in report.parts
+            if p.by == by
+        ]
+        title, note = _say(lang, "by", strata=_say(lang, by)), _say(lang, "strata_note", level=level)
+        parts[by] = Table(heads, rows, title, [note])
+    size = []
+    if report.labelled:
+        worst = max((share.high - share.low) / 2 for share in report.shares.values())
+        size.append(_say(lang, "reached", points=f"{100 * worst:.1f}"))
+    enough = needed(precision, level=report.level)
+    size.append(_say(lang, "needed", points=f"{100 * precision:.4g}", level=level, needed=enough))
+    parts["size"] = Table((), (), _say(lang, "size"), size)
+    method = [_say(lang, "draw", seed=report.seed), _say(lang, "consensus"), _say(lang, "wilson")]
+    parts["method"] = Table((), (), _say(lang, "method"), method)
     if examples:
-        quotes = tuple(_examples(report, lang, examples))
-        parts["examples"] = Table((), (), _say(lang, "examples"), quotes)
+        parts["examples"] = Table((), (), _say(lang, "examples"), list(_examples(report, lang, examples)))
     return parts
 
 
@@ -55,22 +77,15 @@ def figures(report: AuditReport, lang: str = "en") -> "dict[str, go.Figure]":
     if not report.labelled:
         return {}
     axis = _say(lang, "share", level=_level(report))
-    plots = {
-        "shares": bars(
-            [_say(lang, label) for label in report.shares],
-            [share.share for share in report.shares.values()],
-            [(share.low, share.high) for share in report.shares.values()],
-            axis,
-        )
-    }
+    shares = report.shares.values()
+    ends = [(share.low, share.high) for share in shares]
+    names = [_say(lang, label) for label in report.shares]
+    plots = {"shares": bars(names, [share.share for share in shares], ends, axis)}
     for by in report.strata:
         parts = [part for part in report.parts if part.by == by]
         series = {
-            _say(lang, label): [
-                None if (s := part.shares[label]).share is None else (s.share, s.low, s.high)
-                for part in parts
-            ]
-            for label in LABELS
+            name: [(s.share, s.low, s.high) if (s := part.shares[label]).of else None for part in parts]
+            for label, name in zip(LABELS, names, strict=True)
         }
         plots[by] = grouped_points([_name(part, lang) for part in parts], series, axis)
     return plots
@@ -118,62 +133,12 @@ def html(report: AuditReport, lang: str = "en", *, precision: float = 0.05, exam
     )
 
 
-def _state(report: AuditReport, lang: str) -> Table:
-    counts = {"labelled": report.labelled, "sample": len(report.sample), "candidates": report.candidates}
-    notes = [_say(lang, "state", unsure=report.shares["unsure"].count, **counts)]
-    if unanswered := len(report.sample) - report.labelled:
-        notes.append(_say(lang, "partial", unanswered=unanswered))
-    return Table((), (), notes=notes)
-
-
-def _shares(report: AuditReport, lang: str) -> Table:
-    heads = (_say(lang, "label"), _say(lang, "share", level=_level(report)), _say(lang, "count"))
-    rows = [
-        (_say(lang, label), _figure(share), f"{share.count} / {share.of}")
-        for label, share in report.shares.items()
-    ]
-    return Table(heads, rows, _say(lang, "shares"))
-
-
-def _group_table(report: AuditReport, by: str, lang: str) -> Table:
-    heads = [_say(lang, key) for key in (by, "pool", "sampled", "labelled", *LABELS)]
-    rows = [
-        (
-            _name(part, lang),
-            part.candidates,
-            part.sampled,
-            part.labelled,
-            *(_figure(share) for share in part.shares.values()),
-        )
-        for part in report.parts
-        if part.by == by
-    ]
-    title = _say(lang, "by", strata=_say(lang, by))
-    return Table(heads, rows, title, [_say(lang, "strata_note", level=_level(report))])
-
-
-def _size(report: AuditReport, lang: str, precision: float) -> Table:
-    size = needed(precision, level=report.level)
-    points = f"{100 * precision:.4g}"
-    notes = [_say(lang, "needed", points=points, level=_level(report), needed=size)]
-    if report.labelled:
-        worst = max((share.high - share.low) / 2 for share in report.shares.values())
-        notes.insert(0, _say(lang, "reached", points=f"{100 * worst:.1f}"))
-    return Table((), (), _say(lang, "size"), notes)
-
-
-def _method(report: AuditReport, lang: str) -> Table:
-    notes = [_say(lang, "draw", seed=report.seed), _say(lang, "consensus"), _say(lang, "wilson")]
-    return Table((), (), _say(lang, "method"), notes)
-
-
 def _examples(report: AuditReport, lang: str, most: int) -> Iterator[str]:
     for label in LABELS:
         chosen = [candidate for candidate in report.sample if report.labels.get(candidate.id) == label]
         for candidate in chosen[:most]:
-            query, passage = f"“{_cut(candidate.query)}”", f"“{_cut(candidate.passage)}”"
-            label_name = _say(lang, label)
-            yield _say(lang, "example", id=candidate.id, label=label_name, query=query, passage=passage)
+            texts = {name: f"“{_cut(getattr(candidate, name))}”" for name in ("query", "passage")}
+            yield _say(lang, "example", id=candidate.id, label=_say(lang, label), **texts)
 
 
 def _name(part: Part, lang: str) -> str:

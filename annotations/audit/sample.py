@@ -13,11 +13,7 @@ RANK_BANDS = {"1": 1, "2-5": 5, "6-20": 20, "21+": math.inf}  # band → its las
 
 
 def parsed_strata(text: str) -> tuple[str, ...]:
-    """Return what a comma-separated list of `STRATA` asks for, in their order; an empty text: nothing.
-
-    Raises:
-        UserError: one of them is not among `STRATA`.
-    """
+    """Return what a comma-separated list of `STRATA` asks for, in their order; raises UserError for another name."""
     asked = [part.strip() for part in text.split(",") if part.strip()]
     for part in asked:
         if part not in STRATA:
@@ -43,11 +39,8 @@ def in_order(group: str) -> tuple[int, str]:
 def draw(candidates: Sequence[Candidate], size: int, *, seed: int = 0) -> list[Candidate]:
     """Draw candidates at random without replacement; all of them where there are no more than `size`.
 
-    The sample is in an order of ids and seed alone. So it does not depend on the order of the candidates, and a
-    larger one with the same seed begins with it.
-
-    Raises:
-        UserError: the size is under 1.
+    The sample is in an order of ids and seed alone: it does not depend on the order of the candidates, and a larger
+    one with the same seed begins with it. Raises UserError for a size under 1.
     """
     if size < 1:
         raise UserError(f"The sample size is {size}; give 1 or more.")

@@ -1,16 +1,13 @@
 """`python -m annotations backup` and `restore`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import click
 
 from annotations.commands import command, with_database
 from vcs_demo.errors import UserError
 from vcs_demo.terminal import INPUT
-
-if TYPE_CHECKING:
-    from annotations.backup.destinations import Destination
 
 
 @command("backup", "backup")
@@ -73,7 +70,7 @@ def restore_command(database: Path, snapshot: Path | None, no_replay: bool, from
         print(f"The former database is {report.moved_aside}.")
 
 
-def _destination() -> "Destination":
+def _destination() -> Any:
     from annotations.backup.destinations import destination_from_environment
 
     destination = destination_from_environment()

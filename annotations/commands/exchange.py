@@ -6,7 +6,7 @@ import click
 
 from annotations.commands import command, with_database
 from annotations.exchange.files import FORMATS
-from annotations.problems import listed
+from annotations.rows import listed
 from vcs_demo.errors import UserError, quoted
 from vcs_demo.terminal import INPUT
 
@@ -31,26 +31,19 @@ def import_command(database: Path, file: Path, task: str, split: str, miner: str
     from annotations.exchange.answers import import_answers
     from annotations.exchange.triples import import_triples
 
-    if holds_answers(file):
-        with open_store(database) as store:
+    with open_store(database) as store:
+        if answers := holds_answers(file):
             report = import_answers(store, file, sender=sender or "")
-        imported = (
-            report.candidates_added + report.candidates_there + report.answers_added + report.answers_there
-        )
-        print(
-            f"{report.rows} rows read: {report.candidates_added} candidates added, {report.candidates_there} already "
-            f"there; {report.answers_added} answers added, {report.answers_there} already there."
-        )
-    else:
-        with open_store(database) as store:
+        else:
             report = import_triples(store, file, task=task, split=split, miner=miner)
-        imported = report.added + report.already_there
-        print(
-            f"{report.rows} rows read: {report.added} candidates added, {report.already_there} already there."
-        )
+    text = f"{report.rows} rows read: {report.added} candidates added, {report.already_there} already there"
+    if answers:
+        text += f"; {report.answers_added} answers added, {report.answers_there} already there"
+    print(f"{text}.")
     for line in listed(file, report.problems):
         print(line)
-    if report.problems and not imported:
+    came = report.added + report.already_there + report.answers_added + report.answers_there
+    if report.problems and not came:
         raise UserError(f"No row of {file} could be imported.")
 
 

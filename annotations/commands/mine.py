@@ -1,6 +1,7 @@
 """`python -m annotations mine`."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -13,7 +14,7 @@ from vcs_demo.terminal import Finite, bar
 @click.option(
     "--source", envvar="VCS_SOURCE", default="mini", metavar="SOURCE", help="mini, hub or a folder."
 )
-@click.option("--task", "name", default="vimedretrieve", metavar="TASK", help="A retrieval task.")
+@click.option("--task", default="vimedretrieve", metavar="TASK", help="A retrieval task.")
 @click.option(
     "--split",
     type=click.Choice(("train", "validation")),
@@ -25,21 +26,14 @@ from vcs_demo.terminal import Finite, bar
 @click.option("--per-query", type=click.IntRange(1), default=4, help="Most candidates of a query.")
 @click.option("--depth", type=click.IntRange(1), default=50, help="How many ranks are looked at.")
 @click.option(
-    "--margin", type=Finite(0, 1, max_open=True), default=0.05, help="Relative margin below the positive."
+    "--margin",
+    "relative_margin",
+    type=Finite(0, 1, max_open=True),
+    default=0.05,
+    help="Relative, below the positive.",
 )
 @click.option("--seed", type=int, default=0, help="Of the order of queries.")
-def mine_command(
-    database: Path,
-    source: str,
-    name: str,
-    split: str,
-    ranker: str,
-    limit: int | None,
-    per_query: int,
-    depth: int,
-    margin: float,
-    seed: int,
-) -> None:
+def mine_command(database: Path, source: str, task: str, split: str, ranker: str, **settings: Any) -> None:
     """Mine hard negatives to label, out of a ranker."""
     from annotations.backup.opening import open_store
     from annotations.mining import mine
@@ -47,20 +41,10 @@ def mine_command(
     from vcs_demo.benchmark.tasks import load_task
     from vcs_demo.rankers.catalog import load_ranker
 
-    task = load_task(name, source, split)
+    pool = load_task(task, source, split)
     with open_store(database) as store:
         there = {candidate.id for candidate in store.candidates()}
-    result = mine(
-        task,
-        load_ranker(ranker),
-        limit=limit,
-        per_query=per_query,
-        depth=depth,
-        relative_margin=margin,
-        seed=seed,
-        skip=there,
-        progress=bar("mining"),
-    )
+    result = mine(pool, load_ranker(ranker), skip=there, progress=bar("mining"), **settings)
     with LabelStore(database) as store:
         added, already_there = store.add_candidates(result.candidates)
     print(result.table().markdown())

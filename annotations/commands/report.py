@@ -17,19 +17,11 @@ Between = partial(Finite, min_open=True, max_open=True)
 LEVEL = click.option("--level", type=Between(0, 1), default=0.95, help="Of the intervals.")
 
 
-class Strata(click.ParamType):
-    """`miner`, `rank` or `miner,rank`."""
-
-    name = "miner|rank|miner,rank"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[str, ...]:
-        """Return the names; fails with one line."""
-        try:
-            return value if isinstance(value, tuple) else parsed_strata(value)
-        except UserError as error:
-            self.fail(str(error), param, ctx)
+def _strata(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[str, ...]:
+    try:
+        return parsed_strata(value or "")
+    except UserError as error:
+        raise click.BadParameter(str(error)) from error
 
 
 @command("status", "status")
@@ -53,13 +45,7 @@ def status_command(database: Path, annotator: str | None) -> None:
 @with_database
 @click.option("--size", type=click.IntRange(1), default=100, help="Candidates in the sample.")
 @click.option("--seed", type=int, default=0, help="Of the draw.")
-@click.option(
-    "--strata",
-    type=Strata(),
-    default=(),
-    metavar="miner,rank",
-    help="Also tables by miner or rank.",
-)
+@click.option("--strata", callback=_strata, metavar="miner,rank", help="Also tables by these.")
 @LEVEL
 @click.option("--precision", type=Between(0, 0.5), default=0.05, help="Tell the sample size for ± this.")
 @click.option("--lang", type=click.Choice(("en", "vi")), default="en", help="Language of the report.")
@@ -70,19 +56,10 @@ def status_command(database: Path, annotator: str | None) -> None:
 )
 @click.option("--json", type=FILE, metavar="OUT", help="Write the figures and the sample's ids to this file.")
 def audit_command(
-    database: Path,
-    size: int,
-    seed: int,
-    strata: tuple[str, ...],
-    level: float,
-    precision: float,
-    lang: str,
-    examples: int,
-    markdown: Path | None,
-    html: Path | None,
-    json: Path | None,
+    database: Path, size: int, seed: int, strata: tuple[str, ...], level: float, lang: str, **options: Any
 ) -> None:
     """Estimate from a random sample how good the mined negatives are."""
+    markdown, html, json = (options.pop(name) for name in ("markdown", "html", "json"))
     check_writable(markdown, html, json)
     from annotations.audit import report as reports
     from annotations.audit.estimate import audit
@@ -90,11 +67,11 @@ def audit_command(
 
     with LabelStore(database, read_only=True) as store:
         report = audit(store, size, seed=seed, strata=strata, level=level)
-    text = reports.markdown(report, lang, precision=precision, examples=examples)
+    text = reports.markdown(report, lang, **options)
     if markdown:
         write_text(markdown, text)
     if html:
-        write_text(html, reports.html(report, lang, precision=precision, examples=examples))
+        write_text(html, reports.html(report, lang, **options))
     if json:
         write_json(json, report.as_json())
     print(text, end="")

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from annotations.commands import check_exists, command, with_database
-from annotations.problems import listed
+from annotations.rows import listed
 from vcs_demo.terminal import INPUT, Finite
 
 
@@ -93,7 +93,7 @@ def gold_command(database: Path, file: Path | None) -> None:
     with LabelStore(database) as store:
         report = import_gold(store, file)
     print(f"Gold of {database}: {report.added} answers added, {report.already_there} already there.")
-    for line in listed(file, report.problems, "lines"):
+    for line in listed(file, report.problems):
         print(line)
 
 

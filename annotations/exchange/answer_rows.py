@@ -7,8 +7,9 @@ from typing import Any
 
 from annotations.candidates import CANDIDATE_FIELDS, Candidate, checked
 from annotations.database.events import new_event, text
-from annotations.exchange.files import check_file, read_csv, read_jsonl
+from annotations.exchange.files import unguard
 from annotations.people.pseudonyms import is_pseudonym
+from annotations.rows import check_file, read_csv, read_jsonl
 from vcs_demo.errors import UserError, quoted
 from vcs_demo.text import content_hash
 
@@ -24,7 +25,7 @@ def holds_answers(path: Path) -> bool:
     check_file(path)
     if path.suffix.lower() == ".csv":
         header: list[str] = []
-        next(read_csv(path, header.extend), None)
+        next(read_csv(path, header.extend, unguard), None)
         return {"annotator", "label"} <= {name.strip().lower() for name in header}
     if path.suffix.lower() == ".jsonl":
         for line, row in read_jsonl(path):
@@ -46,7 +47,7 @@ def answer_rows(path: Path) -> Iterator[tuple[int, Any]]:
         return
     if path.suffix.lower() != ".csv":
         raise UserError(f"{quoted(path.name)} holds no answers; give a .jsonl or .csv file.")
-    for line, row in read_csv(path, lambda header: _check_header(header, path)):
+    for line, row in read_csv(path, lambda header: _check_header(header, path), unguard):
         if isinstance(row, dict):
             row = {name.strip().lower(): cell or None for name, cell in row.items()} | {"kind": "label"}
             row["candidate_id"] = row.get("id")

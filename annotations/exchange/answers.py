@@ -4,17 +4,15 @@ An import files people as `sender:pseudonym`, so never under the name of somebod
 token wherever it goes: what is here already is not added again, and who was filed under one sender stays there.
 """
 
-import csv
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from annotations.candidates import CANDIDATE_FIELDS, Candidate, as_record
 from annotations.database.events import stamp
 from annotations.exchange.answer_rows import answer_rows, candidate_of, event_of
-from annotations.exchange.files import check_file, guard
+from annotations.exchange.files import write_csv
 from annotations.people.pseudonyms import first_tokens, is_pseudonym, pseudonym, pseudonyms
-from annotations.problems import RowProblem
+from annotations.rows import ImportReport, RowProblem, check_file
 from annotations.store.label_store import LabelStore
 from annotations.store.record import find
 from vcs_demo.errors import UserError, quoted
@@ -23,18 +21,6 @@ from vcs_demo.files import write_jsonl, written_whole
 CSV_COLUMNS = (*CANDIDATE_FIELDS, "annotator", "label", "note", "token")
 MAX_ROWS = 300_000
 MAX_SENDER = 60  # characters
-
-
-@dataclass(frozen=True)
-class AnswersReport:
-    """What came in: rows read, candidates and answers added and already there, and the rows left out."""
-
-    rows: int
-    candidates_added: int
-    candidates_there: int
-    answers_added: int
-    answers_there: int
-    problems: list[RowProblem] = field(default_factory=list)
 
 
 def export_answers(store: LabelStore, path: Path | str, *, names: bool = False) -> int:
@@ -56,14 +42,15 @@ def export_answers(store: LabelStore, path: Path | str, *, names: bool = False) 
         standing = {row["id"] for row in store.database.rows("SELECT id FROM labels")}
     if path.suffix.lower() == ".csv":
         by_id = {candidate.id: as_record(candidate) for candidate in candidates}
+        rows = (
+            by_id[event["candidate_id"]]
+            | {"annotator": called[event["annotator"]], "note": event["note"] if names else ""}
+            | {name: event[name] for name in ("label", "token")}
+            for event in events
+            if event["id"] in standing
+        )
         with written_whole(path, encoding="utf-8-sig", newline="") as file:
-            writer = csv.writer(file, quoting=csv.QUOTE_ALL, lineterminator="\n")
-            writer.writerow(CSV_COLUMNS)
-            for event in (event for event in events if event["id"] in standing):
-                row = by_id[event["candidate_id"]] | {name: event[name] for name in ("label", "token")}
-                row |= {"annotator": called[event["annotator"]], "note": event["note"] if names else ""}
-                cells = (row[name] for name in CSV_COLUMNS)
-                writer.writerow(guard(cell) if isinstance(cell, str) else cell for cell in cells)
+            write_csv(file, CSV_COLUMNS, rows)
         return len(standing)
     lines = [{"kind": "candidate"} | as_record(candidate) for candidate in candidates]
     tokens = {event["id"]: event["token"] for event in events}
@@ -77,7 +64,7 @@ def export_answers(store: LabelStore, path: Path | str, *, names: bool = False) 
     return len(events)
 
 
-def import_answers(store: LabelStore, path: Path | str, *, sender: str = "") -> AnswersReport:
+def import_answers(store: LabelStore, path: Path | str, *, sender: str = "") -> ImportReport:
     """Add the answers of an export (.jsonl or .csv): the good rows in one transaction, the bad ones reported.
 
     Candidates are added where they are new, answers where their token is. The answers of people who label here are
@@ -94,9 +81,8 @@ def import_answers(store: LabelStore, path: Path | str, *, sender: str = "") -> 
     """
     path = Path(path)
     check_file(path)
-    sender = (
-        sender.strip() or "".join(c for c in path.stem if c.isprintable())[:MAX_SENDER].strip() or "import"
-    )
+    stem = "".join(c for c in path.stem if c.isprintable())[:MAX_SENDER]
+    sender = sender.strip() or stem.strip() or "import"
     if len(sender) > MAX_SENDER or not sender.isprintable():
         raise UserError(f"The sender {quoted(sender)} must have 1 to {MAX_SENDER} printable characters.")
     candidates: dict[str, Candidate] = {}
@@ -132,10 +118,10 @@ def import_answers(store: LabelStore, path: Path | str, *, sender: str = "") -> 
             except UserError as error:
                 problems.append(RowProblem(line, str(error)))
         store.database.to_log([{"kind": "candidate"} | record for record in fresh] + added)
-    return AnswersReport(
+    return ImportReport(
         rows=count,
-        candidates_added=len(fresh),
-        candidates_there=len(candidates) - len(fresh),
+        added=len(fresh),
+        already_there=len(candidates) - len(fresh),
         answers_added=len(added),
         answers_there=filed.there,
         problems=sorted(problems, key=lambda problem: problem.line),
@@ -151,7 +137,7 @@ class _Filed:
         self.name_of: dict[str, str] = {}  # the file's pseudonym → the name here, known by a token of both
         self.newest: dict[
             tuple[str, str], int
-        ] = {}  # the last event of an annotator's on a candidate that is here
+        ] = {}  # pseudonym, candidate → place of the last event that is here
         for place, (_, event) in enumerate(events):
             if (same := find(self.database, event["token"])) and _alike(event, same):
                 self.name_of.setdefault(event["annotator"], same["annotator"])
@@ -159,39 +145,29 @@ class _Filed:
 
     def new(self, place: int, event: dict[str, Any]) -> dict[str, Any] | None:
         """Return the event under its annotator's name here, None if it is there; raises UserError."""
-        if same := find(self.database, event["token"]):
-            if not _alike(event, same):
-                raise UserError(
-                    f"The token {quoted(event['token'])} already stands for another {same['kind']} "
-                    f"(candidate {same['candidate_id']}); that one stays."
-                )
+        called, candidate_id, database = event["annotator"], event["candidate_id"], self.database
+        same = find(database, event["token"])
+        if same and not _alike(event, same):
+            raise UserError(
+                f"The token {quoted(event['token'])} already stands for another {same['kind']} "
+                f"(candidate {same['candidate_id']}); that one stays."
+            )
+        name = self.name_of.get(called, f"{self.sender}:{called}")
+        if not same and name in self.local:
+            raise UserError(f"{called} labels in this database, and said no such thing here; not imported.")
+        # An older event than one that is here would, appended now, pass for a newer one.
+        if same or place < self.newest.get((called, candidate_id), -1):
             self.there += 1
             return None
-        pseudonym, candidate_id = event["annotator"], event["candidate_id"]
-        name = self.name_of.get(pseudonym, f"{self.sender}:{pseudonym}")
-        if name in self.local:
-            raise UserError(
-                f"{pseudonym} labels in this database, and said no such thing here; not imported."
-            )
-        if place < self.newest.get((pseudonym, candidate_id), -1):
-            self.there += 1  # appended now, it would pass for newer than the one that is here
-            return None
-        if not self.database.rows("SELECT 1 FROM candidates WHERE id = ?", [candidate_id]):
+        if not database.rows("SELECT 1 FROM candidates WHERE id = ?", [candidate_id]):
             raise UserError(f"There is no candidate {quoted(candidate_id)}, neither here nor in the file.")
         if event["kind"] == "undo":
-            undone = find(self.database, event["undoes"])
-            if undone is None:
+            answer = "SELECT 1 FROM answers WHERE token = ? AND annotator = ? AND candidate_id = ?"
+            if not database.rows(answer, [event["undoes"], name, candidate_id]):
                 raise UserError(
-                    f"There is no event {quoted(event['undoes'])} to undo, neither here nor in the file."
+                    f"The event {quoted(event['undoes'])} cannot be undone: it is neither here nor in the file, "
+                    "somebody else's, of another candidate, or undone already."
                 )
-            if (undone["annotator"], undone["candidate_id"]) != (name, candidate_id):
-                raise UserError(
-                    f"The event {quoted(event['undoes'])} is somebody else's, or of another candidate."
-                )
-            if undone["kind"] == "undo" or self.database.rows(
-                "SELECT 1 FROM events WHERE undoes = ?", [undone["id"]]
-            ):
-                raise UserError(f"The event {quoted(event['undoes'])} cannot be undone (again).")
         return event | {"annotator": name}
 
 

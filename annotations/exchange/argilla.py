@@ -65,14 +65,11 @@ def export_argilla(store: LabelStore, path: Path | str, *, with_origin: bool = F
 def _record(
     candidate: Candidate, responses: list[dict[str, str]] | None, with_origin: bool
 ) -> dict[str, Any]:
+    texts = (candidate.query, candidate.positive, candidate.passage)
     origin = {name: getattr(candidate, name) for name in ORIGIN} if with_origin else {}
     return {
         "id": candidate.id,
-        "fields": {
-            "query": candidate.query,
-            "positive": candidate.positive,
-            "candidate": candidate.passage,
-        },
+        "fields": dict(zip(FIELDS, texts, strict=True)),
         "metadata": {name: value for name, value in origin.items() if value is not None},
         "suggestions": {},
         "responses": {"label": responses} if responses else {},
@@ -83,42 +80,20 @@ def _record(
 
 
 def _settings(with_origin: bool) -> dict[str, Any]:
+    titles = {label: bilingual(f"title_{label}") for label in LABELS}
+    meanings = [f"{title}: {bilingual(f'meaning_{label}')}" for label, title in titles.items()]
+    options = [{"value": label, "text": title} for label, title in titles.items()]
+    choice = {"type": "label_selection", "options": options, "visible_options": len(LABELS)}
+    question = {"name": "label", "title": bilingual("question"), "description": "; ".join(meanings)}
+    plain = {"required": True, "type": "text", "settings": {"type": "text", "use_markdown": False}}
+    hidden = {"visible_for_annotators": False}
     return {
         "guidelines": guidelines(),
-        "questions": [
-            {
-                "name": "label",
-                "title": bilingual("question"),
-                "description": "; ".join(
-                    f"{bilingual(f'title_{label}')}: {bilingual(f'meaning_{label}')}" for label in LABELS
-                ),
-                "required": True,
-                "type": "label_selection",
-                "settings": {
-                    "type": "label_selection",
-                    "options": [{"value": label, "text": bilingual(f"title_{label}")} for label in LABELS],
-                    "visible_options": len(LABELS),
-                },
-            }
-        ],
-        "fields": [
-            {
-                "name": name,
-                "title": bilingual(f"field_{name}"),
-                "required": True,
-                "type": "text",
-                "settings": {"type": "text", "use_markdown": False},
-            }
-            for name in FIELDS
-        ],
+        "questions": [question | {"required": True, "type": "label_selection", "settings": choice}],
+        "fields": [{"name": name, "title": bilingual(f"field_{name}")} | plain for name in FIELDS],
         "vectors": [],
         "metadata": [
-            {
-                "name": name,
-                "title": name,
-                "visible_for_annotators": False,
-                "settings": {"type": kind, "visible_for_annotators": False},
-            }
+            {"name": name, "title": name} | hidden | {"settings": {"type": kind} | hidden}
             for name, kind in ORIGIN.items()
             if with_origin
         ],

@@ -11,36 +11,38 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from annotations.candidates import LABELS, LabelledCandidate
-from annotations.exchange.files import FORMATS, guard, unguard
+from annotations.exchange.files import FORMATS, unguard, write_csv
 from vcs_demo.background import TRANSFORMERS
 from vcs_demo.errors import UserError, quoted
 from vcs_demo.files import json_line
 
 if TYPE_CHECKING:
-    import pyarrow
+    pass
 
 TEXT, INTEGER, REAL = "string", "int64", "float64"
-COLUMNS = {
-    "query": TEXT,
-    "positive": TEXT,
-    "negative": TEXT,
-    "label": TEXT,
-    "votes": TEXT,  # JSON: label → number of annotators
-    "consensus": TEXT,  # how `label` came about: adjudicated, or the majority of the votes
-    "candidate_id": TEXT,
-    "query_id": TEXT,
-    "positive_id": TEXT,
-    "passage_id": TEXT,
-    "task": TEXT,
-    "source": TEXT,
-    "split": TEXT,
-    "miner": TEXT,
+# `votes` is JSON, label → number of annotators; `consensus` is how `label` came about: adjudicated or by majority.
+_TEXTS = (
+    *(
+        "query",
+        "positive",
+        "negative",
+        "label",
+        "votes",
+        "consensus",
+        "candidate_id",
+        "query_id",
+        "positive_id",
+    ),
+    *("passage_id", "task", "source", "split", "miner"),
+)
+_NUMBERS = {
     "rank": INTEGER,
     "score": REAL,
     "positive_score": REAL,
-    "annotators": INTEGER,  # how many, not who
-}
-TRIPLE_COLUMNS = {"anchor": TEXT, "positive": TEXT, "negative": TEXT}
+    "annotators": INTEGER,
+}  # how many, not who
+COLUMNS = dict.fromkeys(_TEXTS, TEXT) | _NUMBERS
+TRIPLE_COLUMNS = dict.fromkeys(("anchor", "positive", "negative"), TEXT)
 _PYTHON = {TEXT: str, INTEGER: int | None, REAL: float | int | None}
 _OWN_NAME = {"negative": "passage", "candidate_id": "id"}  # column → field, where they differ
 
@@ -68,9 +70,29 @@ def write_rows(path: Path, rows: list[dict[str, Any]], format: str, *, triples: 
     Raises:
         UserError: a `dataset` without rows.
     """
-    if format == "dataset" and not rows:  # datasets 5.2 saves an empty one, but cannot load it again
+    columns = TRIPLE_COLUMNS if triples else COLUMNS
+    if format == "jsonl":
+        with path.open("w", encoding="utf-8", newline="\n") as file:
+            file.writelines(map(json_line, rows))
+        return
+    if format == "csv":
+        with path.open("w", encoding="utf-8-sig", newline="") as file:
+            write_csv(file, columns, rows)
+        return
+    import pyarrow
+    import pyarrow.parquet
+
+    schema = pyarrow.schema([(name, pyarrow.type_for_alias(kind)) for name, kind in columns.items()])
+    table = pyarrow.Table.from_pylist(rows, schema=schema)
+    if format == "parquet":
+        pyarrow.parquet.write_table(table, path)
+        return
+    if not rows:  # datasets 5.2 saves an empty one, but cannot load it again
         raise UserError("There is nothing to export yet, and a data set cannot be empty; label first.")
-    _WRITERS[format](path, rows, TRIPLE_COLUMNS if triples else COLUMNS)
+    import datasets
+
+    with TRANSFORMERS:
+        datasets.Dataset(table).save_to_disk(path)
 
 
 @contextmanager
@@ -120,11 +142,11 @@ def read_export(path: Path | str) -> list[LabelledCandidate]:
     kind = "dataset" if path.is_dir() else path.suffix.lstrip(".").lower()
     if not path.exists():
         raise UserError(f"There is no export at {quoted(path)}.")
-    if kind not in _READERS:
+    if kind not in FORMATS:
         raise UserError(f"{quoted(path)} is not an export: .jsonl, .csv, .parquet or a data set folder.")
     labelled = []
     try:
-        for number, row in enumerate(_READERS[kind](path), start=1):
+        for number, row in enumerate(_rows(path, kind), start=1):
             labelled.append(_labelled(row, path, number))
     except UserError:
         raise
@@ -157,74 +179,31 @@ def _labelled(row: Any, path: Path, number: int) -> LabelledCandidate:
     return LabelledCandidate(**values | {"votes": votes})
 
 
-# One writer and one reader a format
+def _rows(path: Path, format: str) -> Iterator[Any]:
+    if format == "jsonl":
+        with path.open(encoding="utf-8-sig", newline="\n") as file:
+            yield from (json.loads(line) for line in file if line.strip())
+    elif format == "csv":
+        parse: dict[str, Callable] = {TEXT: unguard, INTEGER: int, REAL: float}
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            for row in csv.DictReader(file, strict=True):
+                cells = {name: cell for name, cell in row.items() if name in COLUMNS}
+                yield {
+                    name: None
+                    if cell is None or (not cell and name in _NUMBERS)
+                    else parse[COLUMNS[name]](cell)
+                    for name, cell in cells.items()
+                }
+    elif format == "parquet":
+        import pyarrow.parquet
 
+        yield from pyarrow.parquet.read_table(path).to_pylist()
+    elif _is_dataset(path):
+        import datasets
 
-def _write_jsonl(path: Path, rows: list[dict], columns: dict[str, str]) -> None:
-    with path.open("w", encoding="utf-8", newline="\n") as file:
-        file.writelines(map(json_line, rows))
-
-
-def _read_jsonl(path: Path) -> Iterator[Any]:
-    with path.open(encoding="utf-8-sig", newline="\n") as file:
-        yield from (json.loads(line) for line in file if line.strip())
-
-
-def _write_csv(path: Path, rows: list[dict], columns: dict[str, str]) -> None:
-    with path.open("w", encoding="utf-8-sig", newline="") as file:
-        writer = csv.writer(file, quoting=csv.QUOTE_ALL, lineterminator="\n")  # else a lone \r is not quoted
-        writer.writerow(columns)
-        for row in rows:
-            writer.writerow([guard(row[c]) if kind == TEXT else row[c] for c, kind in columns.items()])
-
-
-def _read_csv(path: Path) -> Iterator[dict]:
-    parse: dict[str, Callable] = {TEXT: unguard, INTEGER: int, REAL: float}
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        for row in csv.DictReader(file, strict=True):
-            yield {
-                c: None if cell is None or (cell == "" and COLUMNS[c] != TEXT) else parse[COLUMNS[c]](cell)
-                for c, cell in row.items()
-                if c in COLUMNS
-            }
-
-
-def _table(rows: list[dict], columns: dict[str, str]) -> "pyarrow.Table":
-    import pyarrow
-
-    schema = pyarrow.schema([(name, pyarrow.type_for_alias(kind)) for name, kind in columns.items()])
-    return pyarrow.Table.from_pylist(rows, schema=schema)
-
-
-def _write_parquet(path: Path, rows: list[dict], columns: dict[str, str]) -> None:
-    import pyarrow.parquet
-
-    pyarrow.parquet.write_table(_table(rows, columns), path)
-
-
-def _read_parquet(path: Path) -> Iterator[dict]:
-    import pyarrow.parquet
-
-    yield from pyarrow.parquet.read_table(path).to_pylist()
-
-
-def _write_dataset(path: Path, rows: list[dict], columns: dict[str, str]) -> None:
-    import datasets
-
-    with TRANSFORMERS:
-        datasets.Dataset(_table(rows, columns)).save_to_disk(path)
-
-
-def _read_dataset(path: Path) -> Iterator[dict]:
-    import datasets
-
-    if not _is_dataset(path):
+        yield from datasets.load_from_disk(str(path))
+    else:
         raise UserError(f"{quoted(path)} is a folder, but no data set that was exported.")
-    yield from datasets.load_from_disk(str(path))
-
-
-_WRITERS = {"jsonl": _write_jsonl, "csv": _write_csv, "parquet": _write_parquet, "dataset": _write_dataset}
-_READERS = {"jsonl": _read_jsonl, "csv": _read_csv, "parquet": _read_parquet, "dataset": _read_dataset}
 
 
 def _is_dataset(path: Path) -> bool:

@@ -75,8 +75,18 @@ class Manifest:
         people = "" if self.annotators is None else f"; annotators: {self.annotators}"
         return (
             f"{when}; sha256 {self.sha256}; {self.labelled:,} of {of} candidates labelled{share}: {counts}"
-            f"{people}; {alpha_words(self.alpha)}; consensus: {CONSENSUS}."
+            f"{people}; {self._agreement()}; consensus: {CONSENSUS}."
         )
+
+    def _agreement(self) -> str:
+        alpha = self.alpha
+        if alpha.value is None:
+            return f"Krippendorff's α undefined ({REASONS[alpha.reason].rstrip('.')})"
+        spread = "no interval"
+        if alpha.low is not None:
+            spread = f"95 % interval {alpha.low:.3f} to {alpha.high:.3f}"
+        items = f"{alpha.items:,} candidates with two labels or more"
+        return f"Krippendorff's α {alpha.value:.3f} ({spread}, {items})"
 
 
 @dataclass(frozen=True)
@@ -113,8 +123,7 @@ def read_labels(path: Path | str) -> FrozenLabels:
 
 def read_store(store: LabelStore) -> FrozenLabels:
     """Return a store's labelled candidates and their manifest, both of one moment."""
-    labelled, _, manifest = _read(store)
-    return FrozenLabels(labelled, manifest)
+    return _read(store)[0]
 
 
 def export_labels(
@@ -140,10 +149,10 @@ def export_labels(
     """
     path, beside = Path(path), manifest_path(path)
     format = format_of(path, format)
-    _, rows, manifest = _read(store, triples=triples)
+    labels, rows = _read(store, triples=triples)
     path.parent.mkdir(parents=True, exist_ok=True)
     with written_whole(beside) as file:
-        file.write(json.dumps(manifest.as_json(), ensure_ascii=False, indent=1) + "\n")
+        file.write(json.dumps(labels.manifest.as_json(), ensure_ascii=False, indent=1) + "\n")
         with replacing(path, stale=beside) as part:
             write_rows(part, rows, format, triples=triples)
     return len(rows), beside
@@ -173,32 +182,16 @@ def manifest_of(path: Path | str, labelled: list[LabelledCandidate]) -> Manifest
     return manifest
 
 
-def alpha_words(alpha: Estimate) -> str:
-    """Say α with its interval, or why there is none."""
-    if alpha.value is None:
-        return f"Krippendorff's α undefined ({REASONS[alpha.reason].rstrip('.')})"
-    spread = "no interval" if alpha.low is None else f"95 % interval {alpha.low:.3f} to {alpha.high:.3f}"
-    return (
-        f"Krippendorff's α {alpha.value:.3f} ({spread}, {alpha.items:,} candidates with two labels or more)"
-    )
-
-
-def _read(
-    store: LabelStore, *, triples: bool = False
-) -> tuple[list[LabelledCandidate], list[dict[str, Any]], Manifest]:
-    """Return labelled candidates, the rows of their export, and the manifest of these, all of one moment."""
+def _read(store: LabelStore, *, triples: bool = False) -> tuple[FrozenLabels, list[dict[str, Any]]]:
+    """Return labels with the manifest of their export, and the export's rows, all of one moment."""
     with _one_moment(store):
         labelled, given, progress = store.labelled(), label_rows(store), store.progress()
     rows = rows_of(labelled, triples=triples)
-    manifest = Manifest(
-        _sha256(rows),
-        _counts(labelled),
-        alpha(given),
-        progress["candidates"],
-        progress["annotators"],
-        datetime.now(UTC).isoformat(timespec="seconds"),
-    )
-    return labelled, rows, manifest
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    counts = progress["candidates"], progress["annotators"]
+    return FrozenLabels(
+        labelled, Manifest(_sha256(rows), _counts(labelled), alpha(given), *counts, now)
+    ), rows
 
 
 def _sha256(rows: list[dict[str, Any]]) -> str:
@@ -212,12 +205,10 @@ def _sha256(rows: list[dict[str, Any]]) -> str:
 def _parsed(path: Path, labels: dict[str, int]) -> Manifest:
     try:
         facts = json.loads(path.read_text("utf-8"))
-        figures = [
-            None if (x := facts["alpha"][name]) is None else float(x) for name in ("value", "low", "high")
-        ]
-        estimate = Estimate(*figures, int(facts["alpha"]["items"]), str(facts["alpha"]["reason"]))
-        unexplained = None in figures and estimate.reason not in REASONS
-        if unexplained or not all(x is None or x <= 1 for x in figures):
+        of = facts["alpha"]
+        figures = [None if of[name] is None else float(of[name]) for name in ("value", "low", "high")]
+        estimate = Estimate(*figures, int(of["items"]), str(of["reason"]))
+        if (None in figures) > (estimate.reason in REASONS) or any(x is not None and x > 1 for x in figures):
             raise ValueError("alpha is not as exported")
         counts = int(facts["candidates"]), int(facts["annotators"])
         return Manifest(str(facts["sha256"]), labels, estimate, *counts, str(facts["created"]))

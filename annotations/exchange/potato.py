@@ -10,7 +10,6 @@ import html
 import json
 import shutil
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from vcs_demo.files import write_jsonl, write_text
 
 LINES, STATE = "annotated_instances.jsonl", "user_state.json"
 TASK = "hard-negatives"
+TEXTS = ("question", *(f"{what}_{label}" for label in LABELS for what in ("title", "meaning")))
 
 
 def export_potato(store: LabelStore, folder: Path | str) -> int:
@@ -50,7 +50,7 @@ def export_potato(store: LabelStore, folder: Path | str) -> int:
     part = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.partial")
     try:
         (part / "data").mkdir(parents=True)
-        write_text(part / "config.yaml", "".join(_config()))
+        write_text(part / "config.yaml", _config())
         items = ({"id": c.id, "text": _text(c)} for c in candidates.values())
         write_jsonl(part / "data" / "candidates.jsonl", items)
         for user, given in by_user.items():
@@ -67,25 +67,21 @@ def export_potato(store: LabelStore, folder: Path | str) -> int:
 
 
 def _text(candidate: Candidate) -> str:
-    texts = (candidate.query, candidate.positive, candidate.passage)
-    titles = [bilingual(f"field_{name}") for name in ("query", "positive", "candidate")]
+    texts = {"query": candidate.query, "positive": candidate.positive, "candidate": candidate.passage}
     return "".join(
-        f"<p><b>{html.escape(title)}</b><br>{html.escape(text).replace(chr(10), '<br>')}</p>"
-        for title, text in zip(titles, texts, strict=True)
+        f"<p><b>{html.escape(bilingual(f'field_{name}'))}</b><br>{html.escape(text).replace(chr(10), '<br>')}</p>"
+        for name, text in texts.items()
     )
 
 
 def _line(candidate: Candidate, label: str) -> dict[str, Any]:
-    return {
-        "id": candidate.id,
-        "displayed_text": _text(candidate),
-        "label_annotations": {"label": {label: str(LABELS.index(label) + 1)}},
-        "span_annotations": [],
-        "behavioral_data": {},
-    }
+    chosen = {"label_annotations": {"label": {label: str(LABELS.index(label) + 1)}}}
+    shown = {"id": candidate.id, "displayed_text": _text(candidate)}
+    return shown | chosen | {"span_annotations": [], "behavioral_data": {}}
 
 
 def _state(user: str, given: dict[str, str]) -> dict[str, Any]:
+    labels = {item: [[{"schema": "label", "name": label}, label]] for item, label in given.items()}
     return {
         "user_id": user,
         "max_assignments": -1,
@@ -93,27 +89,34 @@ def _state(user: str, given: dict[str, str]) -> dict[str, Any]:
         "current_instance_index": 0,
         "current_phase_and_page": ["annotation", TASK],
         "completed_phase_and_pages": [],
-        "instance_id_to_label_to_value": {
-            item: [[{"schema": "label", "name": label}, label]] for item, label in given.items()
-        },
+        "instance_id_to_label_to_value": labels,
         "instance_id_to_span_to_value": {},
         "phase_to_page_to_label_to_value": {},
         "phase_to_page_to_span_to_value": {},
     }
 
 
-def _config() -> Iterator[str]:
-    """Yield the lines of the configuration; a JSON string is a YAML string."""
-    yield f"annotation_task_name: {TASK}\n"
-    yield "task_dir: .\n"
-    yield "output_annotation_dir: annotation_output/\n"
-    yield "data_files:\n  - data/candidates.jsonl\n"
-    yield "item_properties:\n  id_key: id\n  text_key: text\n"
-    yield "annotation_schemes:\n"
-    yield "  - annotation_type: radio\n    name: label\n"
-    yield f"    description: {json.dumps(bilingual('question'), ensure_ascii=False)}\n"
-    yield "    label_requirement:\n      required: true\n    labels:\n"
-    for key, label in enumerate(LABELS, start=1):
-        yield f'      - name: {label}\n        key_value: "{key}"\n'
-        yield f"        displayed_label: {json.dumps(bilingual(f'title_{label}'), ensure_ascii=False)}\n"
-        yield f"        tooltip: {json.dumps(bilingual(f'meaning_{label}'), ensure_ascii=False)}\n"
+def _config() -> str:
+    """Return the configuration; a JSON string is a YAML string."""
+    texts = {name: json.dumps(bilingual(name), ensure_ascii=False) for name in TEXTS}
+    labels = "".join(
+        f'      - name: {label}\n        key_value: "{key}"\n'
+        f"        displayed_label: {texts[f'title_{label}']}\n        tooltip: {texts[f'meaning_{label}']}\n"
+        for key, label in enumerate(LABELS, start=1)
+    )
+    return f"""annotation_task_name: {TASK}
+task_dir: .
+output_annotation_dir: annotation_output/
+data_files:
+  - data/candidates.jsonl
+item_properties:
+  id_key: id
+  text_key: text
+annotation_schemes:
+  - annotation_type: radio
+    name: label
+    description: {texts["question"]}
+    label_requirement:
+      required: true
+    labels:
+{labels}"""

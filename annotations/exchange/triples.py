@@ -2,14 +2,13 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 from annotations.candidates import Candidate
-from annotations.exchange.files import check_file, read_csv, read_jsonl, unguard
-from annotations.problems import RowProblem
+from annotations.exchange.files import unguard
+from annotations.rows import ImportReport, RowProblem, check_file, read_csv, read_jsonl
 from annotations.store.label_store import LabelStore
 from vcs_demo.errors import UserError, quoted
 from vcs_demo.text import content_hash
@@ -22,16 +21,6 @@ COLUMNS = {
 PROVENANCE = ("query_id", "positive_id", "passage_id", "task", "source", "split", "miner")
 MAX_TRIPLES = 100_000
 MAX_PER_ROW = 1_000  # triples that the lists of one row can make
-
-
-@dataclass(frozen=True)
-class ImportReport:
-    """What came in: rows read, candidates added and already there, and the rows left out."""
-
-    rows: int
-    added: int
-    already_there: int
-    problems: list[RowProblem] = field(default_factory=list)
 
 
 def import_triples(

@@ -30,7 +30,7 @@ HAVING (count(DISTINCT l.label) > 1 OR max(l.flagged)) AND max(l.id) > coalesce(
 ORDER BY max(l.flagged) DESC, max(l.id)
 """
 _ANSWERS = """
-SELECT id, annotator, label, note, seconds, confidence, flagged, guideline, at FROM labels
+SELECT label, note, seconds, confidence, flagged, guideline, at FROM labels
 WHERE candidate_id = ? ORDER BY id
 """
 
@@ -66,12 +66,7 @@ class Answer:
 
 
 def disagreements(store: LabelStore, exclude: Collection[str] = ()) -> list[Disagreement]:
-    """List the candidates that wait for an adjudicator: the flagged first, then the oldest.
-
-    Args:
-        store: the labels.
-        exclude: ids to leave out.
-    """
+    """List the candidates that wait, without the ids in `exclude`: the flagged first, then the oldest."""
     return [
         Disagreement(row["candidate_id"], row["labels"] > 1, bool(row["flagged"]))
         for row in store.database.rows(_OPEN)
@@ -81,13 +76,8 @@ def disagreements(store: LabelStore, exclude: Collection[str] = ()) -> list[Disa
 
 def answers_to(store: LabelStore, candidate_id: str) -> list[Answer]:
     """Return the standing labels of a candidate, without names: those would sway a decision."""
-    return [
-        Answer(
-            f"A{number}", row["label"], row["note"], row["seconds"], row["confidence"], bool(row["flagged"]),
-            row["guideline"], row["at"],
-        )
-        for number, row in enumerate(store.database.rows(_ANSWERS, [candidate_id]), start=1)
-    ]  # fmt: skip
+    rows = store.database.rows(_ANSWERS, [candidate_id])
+    return [Answer(f"A{n}", **row | {"flagged": bool(row["flagged"])}) for n, row in enumerate(rows, start=1)]
 
 
 def decide(
@@ -123,19 +113,17 @@ def decide(
     }
     database = store.database
     with database.write():
-        known = database.rows("SELECT * FROM decisions WHERE token = ?", [record["token"]])
-        if known:
-            if any(known[0][name] != record[name] for name in record if name != "at"):
-                raise TokenReused(record["token"], known[0] | {"kind": "decision"})
+        for same in database.rows("SELECT * FROM decisions WHERE token = ?", [record["token"]]):
+            if any(same[name] != record[name] for name in record if name != "at"):
+                raise TokenReused(record["token"], same | {"kind": "decision"})
             return
         if not database.rows("SELECT 1 FROM candidates WHERE id = ?", [candidate_id]):
             raise UnknownCandidate(candidate_id, store.path)
-        latest = database.rows(
-            "SELECT token FROM events WHERE candidate_id = ? ORDER BY id DESC LIMIT 1", [candidate_id]
-        )
         if not database.rows("SELECT 1 FROM labels WHERE candidate_id = ?", [candidate_id]):
             raise problem("error.nothing_to_settle", candidate=candidate_id)
-        database.add("decision", [record | {"saw": latest[0]["token"]}])
+        latest = "SELECT token FROM events WHERE candidate_id = ? ORDER BY id DESC LIMIT 1"
+        saw = database.rows(latest, [candidate_id])[0]["token"]
+        database.add("decision", [record | {"saw": saw}])
 
 
 def causes(store: LabelStore) -> dict[str, int]:

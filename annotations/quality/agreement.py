@@ -13,11 +13,9 @@ import numpy as np
 from annotations.candidates import LABELS
 from annotations.quality.agreement_report import OVERALL, AgreementReport, Estimate, PairAgreement
 from annotations.quality.coefficients import (
-    alpha_terms,
     candidate_terms,
     coefficients,
     draw_queries,
-    only_alpha,
     pair_coefficients,
     pair_terms,
     resampled,
@@ -76,7 +74,10 @@ def agreement(
     Raises:
         UserError: rows that contradict each other, an unknown label, or a level, seed or number out of range.
     """
-    sums = _Sums(rows, labels, unsure=unsure, level=level, seed=seed, resamples=resamples)
+    if not unsure:
+        labels = [label for label in labels if label != "unsure"]
+        rows = [row for row in rows if row[3] != "unsure"]
+    sums = _Sums(rows, labels, level=level, seed=seed, resamples=resamples)
     counts, given = sums.counts, sums.counts.sum(axis=0).tolist()
 
     def overall(counts: np.ndarray) -> dict[str, Estimate]:
@@ -110,17 +111,10 @@ def agreement(
     )
 
 
-def alpha(
-    rows: Iterable[Row],
-    *,
-    labels: Sequence[str] = LABELS,
-    level: float = 0.95,
-    seed: int = 0,
-    resamples: int = 1000,
-) -> Estimate:
+def alpha(rows: Iterable[Row], labels: Sequence[str] = LABELS, resamples: int = 1000) -> Estimate:
     """Return Krippendorff's α alone, the same as `agreement` says; takes and raises as that."""
-    sums = _Sums(rows, labels, unsure=True, level=level, seed=seed, resamples=resamples)
-    return sums.estimates(only_alpha, sums.by_query(alpha_terms(sums.counts)))["alpha"]
+    sums = _Sums(rows, labels, level=0.95, seed=0, resamples=resamples)
+    return sums.estimates(coefficients, sums.by_query(candidate_terms(sums.counts)))["alpha"]
 
 
 class _Sums:
@@ -137,35 +131,20 @@ class _Sums:
     """
 
     def __init__(
-        self,
-        rows: Iterable[Row],
-        labels: Sequence[str],
-        *,
-        unsure: bool,
-        level: float,
-        seed: int,
-        resamples: int,
+        self, rows: Iterable[Row], labels: Sequence[str], *, level: float, seed: int, resamples: int
     ) -> None:
-        self.labels = [label for label in labels if unsure or label != "unsure"]
-        if (
-            not 0 < level < 1
-            or seed < 0
-            or resamples < 1
-            or not 2 <= len(set(self.labels)) == len(self.labels)
-        ):
+        if not (0 < level < 1 and seed >= 0 and resamples >= 1 and 2 <= len(set(labels)) == len(labels)):
             raise UserError(
                 f"The level ({level}) must be between 0 and 1, the seed ({seed}) 0 or more, the resamples "
-                f"({resamples}) 1 or more, the labels ({', '.join(self.labels)}) two or more and different."
+                f"({resamples}) 1 or more, the labels ({', '.join(labels)}) two or more and different."
             )
-        rows = [row for row in rows if unsure or row[3] != "unsure"]
-        self.annotators, self.matrix, self.query = _matrix(rows, self.labels)
-        self.counts = np.stack([(self.matrix == k).sum(axis=0) for k in range(len(self.labels))], axis=1)
+        self.labels, self.level = labels, level
+        self.annotators, self.matrix, self.query = _matrix(list(rows), labels)
+        self.counts = np.stack([(self.matrix == k).sum(axis=0) for k in range(len(labels))], axis=1)
         self.starts = np.flatnonzero(np.diff(self.query, prepend=-1))
         self.shared = int((self.counts.sum(axis=1) > 1).sum())
-        self.level = level
         self._drawn = draw_queries(len(self.starts), resamples, seed)
-        few = {0: "no_labels", 1: "one_annotator"}
-        self._missing = few.get(len(self.annotators), "nothing_shared")
+        self._missing = ("no_labels", "one_annotator", "nothing_shared")[min(2, len(self.annotators))]
 
     def by_query(self, terms: np.ndarray) -> np.ndarray:
         """Add up the terms of each query's candidates, (queries, terms)."""
@@ -207,9 +186,8 @@ def _matrix(rows: list[Row], labels: Sequence[str]) -> tuple[list[str], np.ndarr
     number = {label: n for n, label in enumerate(labels)}
     query_of = np.zeros(len(candidates), dtype=np.intp)
     query_of[candidate] = query
-    good = np.zeros(len(rows), dtype=bool)
-    good[np.unique(annotator * len(candidates) + candidate, return_index=True)[1]] = True
-    good &= query_of[candidate] == query
+    once = np.unique(annotator * len(candidates) + candidate, return_index=True)[1]
+    good = np.isin(np.arange(len(rows)), once) & (query_of[candidate] == query)
     if not good.all():
         _, name, who, _ = rows[int(np.argmin(good))]
         raise UserError(

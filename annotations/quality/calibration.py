@@ -26,15 +26,10 @@ def add_calibration(store: LabelStore, ids: Iterable[str]) -> tuple[int, int]:
                 raise UserError(
                     f"There is no candidate {quoted(id)}; give the id of one that was mined or imported."
                 )
-        known = {
-            row["candidate_id"]: row["position"]
-            for row in database.rows("SELECT candidate_id, position FROM calibration")
-        }
-        new, first, at = [id for id in wanted if id not in known], len(known) + 1, stamp(store.clock())
-        database.add(
-            "calibration",
-            [{"at": at, "candidate_id": id, "position": first + n} for n, id in enumerate(new)],
-        )
+        there = {row["candidate_id"] for row in database.rows("SELECT candidate_id FROM calibration")}
+        new, at = [id for id in wanted if id not in there], stamp(store.clock())
+        places = enumerate(new, start=len(there) + 1)
+        database.add("calibration", [{"at": at, "candidate_id": id, "position": n} for n, id in places])
     return len(new), len(wanted) - len(new)
 
 
@@ -44,12 +39,8 @@ def choose(store: LabelStore, size: int, *, seed: int = 0) -> list[Candidate]:
     Raises:
         UserError: there are fewer than `size` of them, or `size` is below 1.
     """
-    free = {
-        row["candidate_id"]
-        for row in store.database.rows(
-            "SELECT candidate_id FROM candidate_counts WHERE role = 'main' AND labels = 0"
-        )
-    }
+    sql = "SELECT candidate_id FROM candidate_counts WHERE role = 'main' AND labels = 0"
+    free = {row["candidate_id"] for row in store.database.rows(sql)}
     if not 1 <= size <= len(free):
         raise UserError(
             f"A calibration of {size} cannot be drawn: {len(free)} candidates have neither a label nor a role yet; "

@@ -45,23 +45,14 @@ def coefficients(sums: np.ndarray) -> Coefficients:
     shares, pooled = np.split(sums[3:], 2)
     shares = _ratio(shares, shares.sum(axis=0))
     raw = _ratio(agreeing, items)
+    total = pooled.sum(axis=0)
+    by_chance = total * (total - 1) - (pooled * (pooled - 1)).sum(axis=0)
     return {
         "raw": raw,
         "fleiss": _beyond(raw, (shares**2).sum(axis=0)),
-        "alpha": _alpha(coincident, pooled),
+        "alpha": 1 - _ratio((total - coincident) * (total - 1), by_chance),
         "ac1": _beyond(raw, (shares * (1 - shares)).sum(axis=0) / (len(shares) - 1)),
     }
-
-
-def alpha_terms(counts: np.ndarray) -> np.ndarray:
-    """Return those of `candidate_terms` that α is made of, (candidates, 2 + K): see `only_alpha`."""
-    K = counts.shape[1]
-    return candidate_terms(counts)[:, [0, 2, *range(3 + K, 3 + 2 * K)]]
-
-
-def only_alpha(sums: np.ndarray) -> Coefficients:
-    """Return `alpha`, as in `coefficients`, of sums of `alpha_terms`, (2 + K, …)."""
-    return {"alpha": _alpha(sums[1], sums[2:])}
 
 
 def pair_terms(
@@ -141,12 +132,6 @@ def resampled(
         # Not by BLAS: its threads, waiting for each other on busy cores, make this several times slower.
         total += np.einsum("qt,qr->tr", sums[block], drawn[queries[block]].astype(sums.dtype))
     return of(total)
-
-
-def _alpha(coincident: np.ndarray, pooled: np.ndarray) -> np.ndarray:
-    total = pooled.sum(axis=0)
-    by_chance = total * (total - 1) - (pooled * (pooled - 1)).sum(axis=0)
-    return 1 - _ratio((total - coincident) * (total - 1), by_chance)
 
 
 def _beyond(observed: np.ndarray, chance: np.ndarray) -> np.ndarray:

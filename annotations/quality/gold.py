@@ -1,18 +1,19 @@
 """Gold: candidates whose label is known, mixed in unseen, and how often each annotator gives that label."""
 
-import json
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from annotations.audit.estimate import wilson
 from annotations.candidates import LABELS
 from annotations.database.events import stamp, text
-from annotations.problems import RowProblem
+from annotations.rows import ImportReport, RowProblem, check_file, read_jsonl
 from annotations.store.label_store import LabelStore
 from vcs_demo.errors import UserError, quoted
 from vcs_demo.tables import Table, figure
 
+UNKNOWN = "There is no candidate {}; give the id of one that was mined or imported."
 _STANDING = "SELECT candidate_id, label, note, max(id) AS latest FROM gold GROUP BY candidate_id"
 _ANSWERS = f"""
 SELECT a.annotator, count(*) AS n, sum(s.label = g.label) AS found
@@ -42,15 +43,6 @@ class GoldAccuracy:
     high: float
 
 
-@dataclass(frozen=True)
-class GoldImport:
-    """What came in of a file: answers added and already there, and the lines left out."""
-
-    added: int
-    already_there: int
-    problems: list[RowProblem] = field(default_factory=list)
-
-
 def add_gold(store: LabelStore, answers: Iterable[GoldAnswer]) -> tuple[int, int]:
     """Add gold answers in one transaction; return how many are new, and how many stood already.
 
@@ -61,45 +53,38 @@ def add_gold(store: LabelStore, answers: Iterable[GoldAnswer]) -> tuple[int, int
         UserError: one of them is malformed; then none is added.
         DatabaseUnavailable: they could not be saved; then none is added.
     """
-    wanted = {answer.candidate_id: _checked(answer) for answer in answers}
-    database = store.database
+    wanted, database = {answer.candidate_id: _checked(answer) for answer in answers}, store.database
     with database.write():
         known = {row["candidate_id"]: (row["label"], row["note"]) for row in database.rows(_STANDING)}
         for id in wanted.keys() - known.keys():
             if not database.rows("SELECT 1 FROM candidates WHERE id = ?", [id]):
-                raise UserError(
-                    f"There is no candidate {quoted(id)}; give the id of one that was mined or imported."
-                )
+                raise UserError(UNKNOWN.format(quoted(id)))
         new = [answer for id, answer in wanted.items() if known.get(id) != (answer.label, answer.note)]
         at = stamp(store.clock())
         database.add("gold", [{"at": at, **vars(answer)} for answer in new])
     return len(new), len(wanted) - len(new)
 
 
-def import_gold(store: LabelStore, path: Path | str) -> GoldImport:
+def import_gold(store: LabelStore, path: Path | str) -> ImportReport:
     """Add the gold answers of a JSONL file, `{"id": …, "label": …, "note": …}` a line; bad lines are reported.
 
     Raises:
-        UserError: the file is not there, is not text, or has no good line.
+        UserError: there is no such file, or it has no good line.
         DatabaseUnavailable: they could not be saved; then nothing was added.
     """
     path = Path(path)
-    try:
-        lines = path.read_text("utf-8-sig").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{quoted(path)} cannot be read as UTF-8 text; give a .jsonl file.") from error
-    known = {candidate.id for candidate in store.candidates()}
+    check_file(path)
+    ids = {candidate.id for candidate in store.candidates()}
     answers, problems = [], []
-    for number, line in enumerate(lines, start=1):
-        if line.strip():
-            try:
-                answers.append(_read(line, known))
-            except UserError as error:
-                problems.append(RowProblem(number, str(error)))
+    for line, row in read_jsonl(path):
+        try:
+            answers.append(_answer(row, ids))
+        except UserError as error:
+            problems.append(RowProblem(line, str(error)))
     if not answers:
         reason = f" Line {problems[0].line}: {problems[0].reason}" if problems else ""
         raise UserError(f"{quoted(path)} has no gold answer.{reason}")
-    return GoldImport(*add_gold(store, answers), problems)
+    return ImportReport(len(answers) + len(problems), *add_gold(store, answers), problems)
 
 
 def gold_report(store: LabelStore, level: float = 0.95) -> list[GoldAccuracy]:
@@ -116,22 +101,16 @@ def gold_table(accuracies: Iterable[GoldAccuracy]) -> Table:
     return Table(("annotator", "right", "of", "share"), rows)
 
 
-def _read(line: str, known: set[str]) -> GoldAnswer:
-    try:
-        record = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"The line is not JSON: {error}.") from error
-    if not isinstance(record, dict):
-        raise UserError("The line is not a JSON object; write {'id': …, 'label': …, 'note': …}.")
-    given = [record.get("id", record.get("candidate_id")), record.get("label"), record.get("note") or ""]
+def _answer(row: Any, ids: set[str]) -> GoldAnswer:
+    if not isinstance(row, dict):  # a string is the reason why there is no row
+        raise UserError(row if isinstance(row, str) else "The line is not a JSON object.")
+    given = [row.get("id", row.get("candidate_id")), row.get("label"), row.get("note") or ""]
     if not all(isinstance(value, str) for value in given):
         raise UserError(
-            f"Id, label and note must be text, not ({quoted(given)}); write {{'id': …, 'label': …, 'note': …}}."
+            f"Id, label and note must be text, not {quoted(given)}; write {{'id': …, 'label': …, 'note': …}}."
         )
-    if given[0] not in known:
-        raise UserError(
-            f"There is no candidate {quoted(given[0])}; give the id of one that was mined or imported."
-        )
+    if given[0] not in ids:
+        raise UserError(UNKNOWN.format(quoted(given[0])))
     return _checked(GoldAnswer(*given))
 
 

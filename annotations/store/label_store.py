@@ -12,7 +12,6 @@ from annotations.assignment.leases import Lease, LeaseRefused, Leases
 from annotations.assignment.rules import AssignmentRules, changed, read_rules
 from annotations.candidates import (
     LABELS,
-    BadCandidate,
     Candidate,
     LabelledCandidate,
     as_record,
@@ -30,7 +29,6 @@ from vcs_demo.text import nfc
 __all__ = [
     "LABELS",
     "AssignmentRules",
-    "BadCandidate",
     "BadEvent",
     "Candidate",
     "DatabaseUnavailable",
@@ -97,7 +95,7 @@ class LabelStore(StandingLabels):
         """Add candidates in one transaction; return how many are new and how many were already there.
 
         Raises:
-            BadCandidate: one of them is malformed; then none is added.
+            UserError: one of them is malformed; then none is added.
             DatabaseUnavailable: they could not be saved; then none is added.
         """
         records = [as_record(checked(candidate)) | {"at": stamp(self.clock())} for candidate in candidates]

@@ -7,8 +7,9 @@ from annotations.backup.snapshot import restore
 from annotations.database.errors import DatabaseUnavailable
 from annotations.database.events import now
 from annotations.exchange.answer_rows import holds_answers
-from annotations.exchange.answers import AnswersReport, export_answers, import_answers
+from annotations.exchange.answers import export_answers, import_answers
 from annotations.people.pseudonyms import is_pseudonym, pseudonym, pseudonyms
+from annotations.rows import ImportReport
 from annotations.store.label_store import LabelStore
 from vcs_demo.errors import UserError
 
@@ -96,7 +97,7 @@ def test_names_and_notes_come_on_request(history, other, tmp_path):
 
 def test_a_copy_holds_the_same_history(history, other, tmp_path):
     report = copied(history, other, tmp_path)
-    assert report == AnswersReport(10, 3, 0, 7, 0, [])
+    assert report == ImportReport(10, 3, 0, [], 7, 0)
     assert other.candidates() == history.candidates()
     assert other.labelled() == history.labelled()
     columns = ("token", "at", "kind", "candidate_id", "label", "seconds", "interface", "undoes", "confidence")
@@ -110,7 +111,7 @@ def test_a_second_import_and_one_into_itself_add_nothing(history, other, tmp_pat
     first = copied(history, other, tmp_path, name)
     for store in (other, history):
         again = import_answers(store, tmp_path / name)
-        assert (again.candidates_added, again.answers_added, again.problems) == (0, 0, [])
+        assert (again.added, again.answers_added, again.problems) == (0, 0, [])
         assert again.answers_there == first.answers_added
     assert standing(other) == standing(history)
 
@@ -242,11 +243,12 @@ def test_no_file_speaks_for_somebody_here(history, tmp_path, change, reason):
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"undoes": "mai-1"}, "somebody else's"),
-        ({"undoes": "own-0"}, "or of another candidate"),
-        ({"undoes": "nowhere"}, "no event 'nowhere'"),
+        ({"undoes": "mai-1"}, "'mai-1' cannot be undone"),
+        ({"undoes": "own-0"}, "'own-0' cannot be undone"),
+        ({"undoes": "nowhere"}, "'nowhere' cannot be undone"),
         ({"undoes": "own-1"}, None),
-        ({"undoes": "own-2"}, "cannot be undone"),
+        ({"undoes": "own-2"}, "'own-2' cannot be undone"),
+        ({"undoes": "own-3"}, "'own-3' cannot be undone"),
     ],
 )
 def test_an_undo_takes_back_only_ones_own(history, make, tmp_path, change, reason):
@@ -290,7 +292,7 @@ def test_bad_lines_are_named_and_good_ones_come_in(history, other, make, tmp_pat
     ]
     path = write(tmp_path / "b.jsonl", [*rows, *(row for row, _ in bad), [1], "text"])
     report = import_answers(other, path)
-    assert (report.candidates_added, report.answers_added, report.rows) == (3, 7, 28)
+    assert (report.added, report.answers_added, report.rows) == (3, 7, 28)
     assert [problem.line for problem in report.problems] == list(range(11, 29))
     for problem, (_, reason) in zip(report.problems, bad, strict=False):
         assert reason in problem.reason

@@ -157,7 +157,7 @@ def test_a_file_of_gold_comes_in_and_its_bad_lines_are_told(many, make, tmp_path
         path.write_text(content, "utf-8")
         with pytest.raises(UserError, match="has no gold answer"):
             import_gold(many, path)
-    with pytest.raises(UserError, match="cannot be read"):
+    with pytest.raises(UserError, match="There is no file"):
         import_gold(many, tmp_path / "none.jsonl")
 
 

@@ -3,7 +3,7 @@ import threading
 
 import pytest
 
-from annotations.candidates import LABELS, BadCandidate, Candidate
+from annotations.candidates import LABELS, Candidate
 from annotations.database.errors import DatabaseUnavailable, NotALabelDatabase
 from annotations.database.events import BadEvent, TokenReused, UnknownLabel
 from annotations.store.label_store import LabelStore
@@ -29,14 +29,14 @@ def test_an_id_depends_on_the_texts_alone_up_to_case_spaces_and_unicode_form():
 
 def test_an_id_that_is_not_the_texts_own_adds_nothing(store, make):
     forged = Candidate(**{**make().__dict__, "passage": "một đoạn khác"})
-    with pytest.raises(BadCandidate, match="not the one of its texts"):
+    with pytest.raises(UserError, match="not the one of its texts"):
         store.add_candidates([make(2), forged])
     assert store.candidates() == []
 
 
 @pytest.mark.parametrize("passage", ["", " \x00\n", "a" * 20_001])
 def test_empty_and_endless_texts_are_refused(passage):
-    with pytest.raises(BadCandidate, match="passage"):
+    with pytest.raises(UserError, match="passage"):
         Candidate.create(query="a", positive="b", passage=passage)
 
 
@@ -118,7 +118,7 @@ def test_bad_input_is_named(store, make):
     ):
         with pytest.raises(BadEvent):
             store.label(make().id, annotator, "hard", token=token, note=note)
-    for error in (UnknownLabel, UnknownCandidate, BadEvent, TokenReused, NotALabelDatabase, BadCandidate):
+    for error in (UnknownLabel, UnknownCandidate, BadEvent, TokenReused, NotALabelDatabase):
         assert issubclass(error, UserError) and issubclass(error, ValueError)
     assert store.events() == []
 
