@@ -13,7 +13,7 @@ from vcs_demo.terminal import SETTINGS
 
 @click.group("account", context_settings=SETTINGS, epilog='Example: python -m annotations account add "Lan"')
 def account_group() -> None:
-    """Add, list or remove named accounts; the app asks for one when it is started with --accounts."""
+    """Add, list or remove named accounts; with one or more the app asks everybody to sign in."""
 
 
 @command("add", 'account add "Lan" --role adjudicator')
