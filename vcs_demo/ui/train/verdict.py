@@ -19,7 +19,7 @@ def state(store: LabelStore, lang: str) -> str:
     manifest = read_store(store).manifest
     alpha = manifest.alpha
     if alpha.value is None:
-        agreement = say(lang, "train.no_alpha", reason=say(lang, f"alpha.{alpha.reason}"))
+        agreement = say(lang, "train.no_alpha", reason=say(lang, f"agree.{alpha.reason}"))
     else:
         agreement = say(lang, "train.alpha", alpha=f"{alpha.value:.2f}", items=alpha.items)
     coverage = say(
