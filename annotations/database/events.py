@@ -2,16 +2,23 @@
 
 import math
 from datetime import UTC, datetime
-from typing import Any, TypedDict
+from typing import Any, TypedDict, Unpack
 
 from annotations.candidates import LABELS
 from vcs_demo.errors import UserError, quoted
 from vcs_demo.text import nfc
 
-CONFIDENCES = (1, 2, 3)
-SAME = (  # what makes two events the same action
-    "kind", "candidate_id", "annotator", "label", "note", "confidence", "flagged", "lease"
-)  # fmt: skip
+TEXTS = ("note", "interface", "guideline", "client_at", "lease")
+SAME = (
+    "kind",
+    "candidate_id",
+    "annotator",
+    "label",
+    "note",
+    "confidence",
+    "flagged",
+    "lease",
+)  # of one action
 LIMITS = {  # characters
     "annotator": 100, "token": 200, "note": 5_000, "interface": 100, "guideline": 100, "client_at": 40,
     "lease": 200, "person": 100,
@@ -44,14 +51,6 @@ class Facts(TypedDict, total=False):
     client_at: str
 
 
-class UnknownLabel(UserError, ValueError):
-    """A label that is none of `LABELS`."""
-
-
-class BadEvent(UserError, ValueError):
-    """A text that is missing or too long, or a confidence out of range."""
-
-
 class TokenReused(UserError, ValueError):
     """A token that already stands for another event."""
 
@@ -64,57 +63,37 @@ class TokenReused(UserError, ValueError):
 
 
 def new_event(
-    kind: str,
-    candidate_id: str,
-    annotator: str,
-    token: str | None = None,
-    *,
-    lease: str = "",
-    label: str | None = None,
-    note: str = "",
-    confidence: int | None = None,
-    flagged: bool = False,
-    seconds: float | None = None,
-    interface: str = "",
-    guideline: str = "",
-    client_at: str = "",
+    kind: str, candidate_id: str, annotator: str, label: str | None = None, **facts: Unpack[Facts]
 ) -> dict[str, Any]:
-    """Return a checked event, without its time; `seconds` that are negative or not finite become None.
+    """Return a checked event, without its time; raises UserError.
 
-    Without a token, the lease's is the event's.
-
-    Raises:
-        UnknownLabel, BadEvent: see the classes.
+    Without a token, the lease's is the event's. `seconds` that are negative or not finite become None.
     """
     if kind == "label" and label not in LABELS:
-        raise UnknownLabel(f"{quoted(label)} is not a label; the labels are {', '.join(LABELS)}.")
-    if confidence is not None and (type(confidence) is not int or confidence not in CONFIDENCES):
-        raise BadEvent(f"The confidence is {quoted(confidence)}; give 1 (low), 2, 3 (high) or None.")
+        raise UserError(f"{quoted(label)} is not a label; the labels are {', '.join(LABELS)}.")
+    confidence, seconds, token = facts.get("confidence"), facts.get("seconds"), facts.get("token")
+    if confidence is not None and (type(confidence) is not int or confidence not in (1, 2, 3)):
+        raise UserError(f"The confidence is {quoted(confidence)}; give 1 (low), 2, 3 (high) or None.")
     measured = seconds is not None and math.isfinite(seconds) and seconds >= 0
     return {
-        "token": text("token", lease if token is None else token),
+        "token": text("token", facts.get("lease") if token is None else token),
         "kind": kind,
         "candidate_id": nfc(candidate_id),
         "annotator": text("annotator", annotator),
         "label": label,
-        "note": text("note", note, required=False),
         "seconds": float(seconds) if measured else None,
-        "interface": text("interface", interface, required=False),
         "confidence": confidence,
-        "flagged": int(bool(flagged)),
-        "guideline": text("guideline", guideline, required=False),
-        "client_at": text("client_at", client_at, required=False),
-        "lease": text("lease", lease, required=False),
-    }
+        "flagged": int(bool(facts.get("flagged"))),
+    } | {name: text(name, facts.get(name), required=False) for name in TEXTS}
 
 
 def text(name: str, value: str | None, *, required: bool = True) -> str:
-    """Return a field's text in NFC without outer white space; raises BadEvent if missing or too long."""
+    """Return a field's text in NFC without outer white space; raises UserError if missing or too long."""
     clean = nfc(value or "").strip()
     if required and not clean:
-        raise BadEvent(f"The {name} is empty; give one.")
+        raise UserError(f"The {name} is empty; give one.")
     if len(clean) > LIMITS[name]:
-        raise BadEvent(f"The {name} has {len(clean):,} characters; at most {LIMITS[name]:,} are allowed.")
+        raise UserError(f"The {name} has {len(clean):,} characters; at most {LIMITS[name]:,} are allowed.")
     return clean
 
 

@@ -4,10 +4,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from annotations.candidates import LABELS
-from annotations.database.events import TokenReused, UnknownLabel, stamp, text
+from annotations.database.events import TokenReused, stamp, text
 from annotations.store.label_store import LabelStore
-from annotations.store.record import UnknownCandidate
-from vcs_demo.errors import quoted
+from vcs_demo.errors import UserError, quoted
 from vcs_demo.text import nfc
 from vcs_demo.words import problem
 
@@ -98,7 +97,7 @@ def decide(
         DatabaseUnavailable: it could not be saved.
     """
     if label not in LABELS:
-        raise UnknownLabel(f"{quoted(label)} is not a label; the labels are {', '.join(LABELS)}.")
+        raise UserError(f"{quoted(label)} is not a label; the labels are {', '.join(LABELS)}.")
     if cause not in CAUSES:
         raise problem("error.cause", cause=quoted(cause), causes=", ".join(CAUSES))
     candidate_id = nfc(candidate_id)
@@ -117,8 +116,7 @@ def decide(
             if any(same[name] != record[name] for name in record if name != "at"):
                 raise TokenReused(record["token"], same | {"kind": "decision"})
             return
-        if not database.rows("SELECT 1 FROM candidates WHERE id = ?", [candidate_id]):
-            raise UnknownCandidate(candidate_id, store.path)
+        store.candidate(candidate_id)  # there is one
         if not database.rows("SELECT 1 FROM labels WHERE candidate_id = ?", [candidate_id]):
             raise problem("error.nothing_to_settle", candidate=candidate_id)
         latest = "SELECT token FROM events WHERE candidate_id = ? ORDER BY id DESC LIMIT 1"

@@ -8,39 +8,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Unpack
 
-from annotations.assignment.leases import Lease, LeaseRefused, Leases
+from annotations.assignment.leases import Lease, Leases
 from annotations.assignment.rules import AssignmentRules, changed, read_rules
-from annotations.candidates import (
-    LABELS,
-    Candidate,
-    LabelledCandidate,
-    as_record,
-    checked,
-    from_record,
-)
+from annotations.candidates import Candidate, as_record, checked, from_record
 from annotations.database.connection import LabelDatabase
-from annotations.database.errors import DatabaseUnavailable, NotALabelDatabase
-from annotations.database.events import BadEvent, Facts, TokenReused, UnknownLabel, new_event, stamp, text
+from annotations.database.events import Facts, new_event, stamp, text
 from annotations.database.replay import catch_up
 from annotations.store.progress import StandingLabels
-from annotations.store.record import UnknownCandidate, record, take_back
+from annotations.store.record import record, take_back, unknown_candidate
 from vcs_demo.text import nfc
 
-__all__ = [
-    "LABELS",
-    "AssignmentRules",
-    "BadEvent",
-    "Candidate",
-    "DatabaseUnavailable",
-    "LabelStore",
-    "LabelledCandidate",
-    "Lease",
-    "LeaseRefused",
-    "NotALabelDatabase",
-    "TokenReused",
-    "UnknownCandidate",
-    "UnknownLabel",
-]
 logger = logging.getLogger(__name__)
 
 
@@ -107,10 +84,10 @@ class LabelStore(StandingLabels):
         return len(added), len(records) - len(added)
 
     def candidate(self, candidate_id: str) -> Candidate:
-        """Return a candidate by id; raises UnknownCandidate."""
+        """Return a candidate by id; raises UserError."""
         rows = self.database.rows("SELECT * FROM candidates WHERE id = ?", [nfc(candidate_id)])
         if not rows:
-            raise UnknownCandidate(candidate_id, self.path)
+            raise unknown_candidate(candidate_id, self.path)
         return from_record(rows[0])
 
     def candidates(self) -> list[Candidate]:
@@ -184,7 +161,7 @@ class LabelStore(StandingLabels):
             LeaseRefused: the lease does not cover it; nothing was changed.
             DatabaseUnavailable: it could not be saved.
         """
-        event = new_event("label", candidate_id, annotator, label=label, **facts)
+        event = new_event("label", candidate_id, annotator, label, **facts)
         with self._leases(annotator) as leases:
             return record(leases, event)
 
@@ -201,7 +178,7 @@ class LabelStore(StandingLabels):
 
         Sent again with the same token, it gives the same event id, and the candidate that is due now.
         """
-        event = new_event("label", candidate_id, annotator, label=label, **facts)
+        event = new_event("label", candidate_id, annotator, label, **facts)
         with self._leases(annotator) as leases:
             return record(leases, event), leases.claim(only)
 

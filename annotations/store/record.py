@@ -11,13 +11,6 @@ from vcs_demo.errors import UserError, quoted
 from vcs_demo.words import problem
 
 
-class UnknownCandidate(UserError, ValueError):
-    """A candidate id that is not in the database."""
-
-    def __init__(self, candidate_id: str, path: Path | str) -> None:
-        super().__init__(f"There is no candidate {quoted(candidate_id)} in {quoted(path)}.")
-
-
 def record(leases: Leases, event: dict[str, Any]) -> int:
     """Record a label or skip and return its id; for a token that is known already, the id it has.
 
@@ -34,7 +27,7 @@ def record(leases: Leases, event: dict[str, Any]) -> int:
             raise TokenReused(event["token"], same)
         return same["id"]
     if not database.rows("SELECT 1 FROM candidates WHERE id = ?", [event["candidate_id"]]):
-        raise UnknownCandidate(event["candidate_id"], database.path)
+        raise unknown_candidate(event["candidate_id"], database.path)
     if event["lease"]:
         leases.check(event)
     return database.add_event(event | {"at": leases.now})
@@ -50,7 +43,7 @@ def take_back(leases: Leases, token: str | None) -> str | None:
         LeaseRefused: a label would stand again whose place others have taken; then nothing is taken back.
     """
     database = leases.database
-    event = new_event("undo", "", leases.annotator, uuid.uuid4().hex if token is None else token)
+    event = new_event("undo", "", leases.annotator, token=uuid.uuid4().hex if token is None else token)
     same = find(database, event["token"])
     if same:
         if (same["kind"], same["annotator"]) != ("undo", leases.annotator):
@@ -75,3 +68,8 @@ def take_back(leases: Leases, token: str | None) -> str | None:
 def find(database: LabelDatabase, token: str) -> dict[str, Any] | None:
     """Return the event that a token stands for."""
     return next(iter(database.rows("SELECT * FROM events WHERE token = ?", [token])), None)
+
+
+def unknown_candidate(candidate_id: str, path: Path | str) -> UserError:
+    """Return the error for an id that is not in a database."""
+    return UserError(f"There is no candidate {quoted(candidate_id)} in {quoted(path)}.")

@@ -10,7 +10,7 @@ import pytest
 
 from annotations.assignment.leases import REMEMBERED_DAYS, LeaseRefused
 from annotations.assignment.rules import AssignmentRules
-from annotations.database.events import BadEvent, TokenReused
+from annotations.database.events import TokenReused
 from annotations.store.label_store import LabelStore
 from vcs_demo.errors import UserError
 
@@ -87,9 +87,9 @@ def test_what_came_with_the_answer_is_kept(one):
         "2025-03-01T08:00:00.000+00:00",
     )
     for bad in (0, 4, True, "2", 1.5):
-        with pytest.raises(BadEvent, match="confidence"):
+        with pytest.raises(UserError, match="confidence"):
             one.label(lease.candidate.id, "mai", "hard", token="x", confidence=bad)
-    with pytest.raises(BadEvent, match="token is empty"):
+    with pytest.raises(UserError, match="token is empty"):
         one.label(lease.candidate.id, "mai", "hard")
 
 

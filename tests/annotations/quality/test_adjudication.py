@@ -3,12 +3,11 @@
 import pytest
 
 from annotations.backup.snapshot import restore, snapshot
-from annotations.database.events import TokenReused, UnknownLabel, stamp
+from annotations.database.events import TokenReused, stamp
 from annotations.exchange.labels import read_export
 from annotations.exchange.manifest import export_labels
 from annotations.quality.adjudication import CAUSES, answers_to, causes, decide, disagreements
 from annotations.store.label_store import LabelStore
-from annotations.store.record import UnknownCandidate
 from vcs_demo.errors import UserError
 
 
@@ -91,13 +90,13 @@ def test_the_same_token_counts_once_and_what_cannot_be_decided_is_said(timed, th
     assert len(timed.database.rows("SELECT * FROM decisions")) == 1
     with pytest.raises(TokenReused):
         decide(timed, three[1], "chi", "trivial", "edge_case", token="d1")
-    with pytest.raises(UnknownLabel, match="'maybe'"):
+    with pytest.raises(UserError, match="'maybe'"):
         decide(timed, three[1], "chi", "maybe", "edge_case", token="d2")
     with pytest.raises(UserError, match="'bad luck' is not a cause; .*guideline_gap"):
         decide(timed, three[1], "chi", "hard", "bad luck", token="d2")
     with pytest.raises(UserError, match="Nobody has labelled"):
         decide(timed, three[2], "chi", "hard", "edge_case", token="d2")
-    with pytest.raises(UnknownCandidate):
+    with pytest.raises(UserError):
         decide(timed, "no-such", "chi", "hard", "edge_case", token="d2")
 
 
