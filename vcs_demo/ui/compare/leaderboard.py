@@ -36,19 +36,18 @@ def left_out(run: Run, lang: str) -> str:
 def table(board: Sequence[Row], task: str, paper: bool, lang: str) -> Table:
     """Return the rows as a table, each figure with its interval; `paper` adds the authors' own measures."""
     columns = measures(task, paper)
-    first, last = (
-        [say(lang, f"board.{key}") for key in keys]
-        for keys in (("ranker", "kind", "group"), ("queries", "skipped", "speed", "source"))
-    )
+    keys = ("ranker", "kind", "group", "queries", "skipped", "speed", "source")
+    heads = [say(lang, f"board.{key}") for key in keys]
     lines = []
     for row in board:
-        run, intervals = row.run, row.run.intervals if row.run else {}
-        facts = ["–"] * 4
+        run, intervals, facts = row.run, {}, ["–"] * 4
         if run:
+            intervals = run.intervals
             facts = [run.queries, left_out(run, lang), f"{run.milliseconds:.1f}", run.source]
         figures = [figure(row.metrics.get(measure), intervals.get(measure)) for measure in columns]
         lines.append([row.ranker, kind(row, lang), row.group or "–", *figures, *facts])
-    return Table([*first, *columns, *last], lines, notes=[say(lang, "board.explain", source=SOURCE)])
+    note = say(lang, "board.explain", source=SOURCE)
+    return Table([*heads[:3], *columns, *heads[3:]], lines, notes=[note])
 
 
 def chart(board: Sequence[Row], task: str) -> object:

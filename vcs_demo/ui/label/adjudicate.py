@@ -1,6 +1,7 @@
 """The Adjudicate tab: disagreements and flags one after the other, with what was said, to be decided."""
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import gradio as gr
@@ -99,26 +100,26 @@ def agreed(store: LabelStore, lang: str) -> str:
     report = agreement(label_rows(store))
     names = {"raw": say(lang, "agree.raw"), "kappa": "κ (Cohen)", "fleiss": "κ (Fleiss)"}
     names |= {"alpha": "α (Krippendorff)", "ac1": "AC1 (Gwet)"}
-    groups = {say(lang, "agree.all"): report.overall}
-    groups |= {label_name(label, lang): estimates for label, estimates in report.by_label.items()}
-    overall = Table(
-        [say(lang, "adjudicate.label"), *(names[key] for key in OVERALL)],
-        [[name, *(_estimate(group[key], lang) for key in OVERALL)] for name, group in groups.items()],
-        notes=[say(lang, "agree.explain")],
+
+    def shown(estimates: dict[str, Estimate], keys: Sequence[str]) -> list[str]:
+        return [_estimate(estimates[key], lang) for key in keys]
+
+    overall = [[say(lang, "agree.all"), *shown(report.overall, OVERALL)]]
+    overall += [[label_name(label, lang), *shown(e, OVERALL)] for label, e in report.by_label.items()]
+    by_pair = [
+        [f"{pair.first}, {pair.second}", shared, *shown(pair.estimates, OF_A_PAIR)]
+        for pair in report.pairs
+        if (shared := pair.estimates["raw"].items)
+    ]
+    heads = [say(lang, f"agree.{key}") for key in ("pair", "shared")] + [names[key] for key in OF_A_PAIR]
+    return tables(
+        Table(
+            [say(lang, "adjudicate.label"), *(names[key] for key in OVERALL)],
+            overall,
+            notes=[say(lang, "agree.explain")],
+        ),
+        Table(heads, by_pair),
     )
-    pairs = [pair for pair in report.pairs if pair.estimates["raw"].items]
-    by_pair = Table(
-        [say(lang, "agree.pair"), say(lang, "agree.shared"), *(names[key] for key in OF_A_PAIR)],
-        [
-            [
-                f"{pair.first}, {pair.second}",
-                pair.estimates["raw"].items,
-                *(_estimate(pair.estimates[key], lang) for key in OF_A_PAIR),
-            ]
-            for pair in pairs
-        ],
-    )
-    return tables(overall, by_pair)
 
 
 def _estimate(estimate: Estimate, lang: str) -> str:

@@ -66,14 +66,8 @@ def laid_out(words: Localised) -> Layout:
         undo = button("undo", "u", size="sm", min_width=120)
         buttons["skip"] = button("skip", "s", size="sm", min_width=120)
     said = gr.Markdown(elem_id="vcs-said")
-    confidence = words.make(
-        gr.Radio,
-        {
-            "label": "label.confidence",
-            "choices": lambda lang: [(say(lang, f"confidence.{n}"), n) for n in (1, 2, 3)],
-        },
-        elem_id="vcs-confidence",
-    )
+    sure = {"choices": lambda lang: [(say(lang, f"confidence.{n}"), n) for n in (1, 2, 3)]}
+    confidence = words.make(gr.Radio, {"label": "label.confidence"} | sure, elem_id="vcs-confidence")
     flag = words.make(gr.Checkbox, {"label": "label.flag"}, value=False, elem_id="vcs-flag")
     note = words.make(gr.Textbox, {"label": "label.note"}, lines=1, max_length=2_000, elem_id="vcs-note")
     with words.make(gr.Accordion, {"label": "label.why_title"}, open=False):
@@ -131,7 +125,7 @@ def build(
     desk = Desk(store)
     with words.make(gr.Tab, {"label": "label.tab"}, id="label") as tab:
         on = laid_out(words)
-        pool = mine_export.build(library, store, words, language, access)
+        miners, mined = mine_export.build(library, store, words, language, access)
 
     def press(label: str) -> Callable:
         @guarded(access.annotator, refused)
@@ -175,6 +169,6 @@ def build(
         button.click(press(label), answered, on.outputs, js=WITH_CLOCK, **serial)
     on.undo.click(take_back, [language, on.turn], on.outputs, **serial)
     opening = [language, on.turn, on.sample]
-    for event in (tab.select, language.change, on.sample.input, pool.mined.then):
+    for event in (tab.select, language.change, on.sample.input, mined.then):
         event(open_turn, opening, on.outputs, **serial)
-    return pool.miner
+    return miners

@@ -2,7 +2,6 @@
 
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -58,16 +57,10 @@ def exported(store: LabelStore, format: str) -> tuple[list[Path], int]:
     return [Path(shutil.make_archive(str(folder / "labels"), "zip", folder / "export"))], count
 
 
-@dataclass(frozen=True)
-class Parts:
-    """What the tab needs of this part: the list of rankers, and the event of a mining that ended."""
-
-    miner: gr.Dropdown
-    mined: Any
-
-
-def build(library: Library, store: LabelStore, words: Localised, language: gr.Radio, access: Access) -> Parts:
-    """Build mining and exporting."""
+def build(
+    library: Library, store: LabelStore, words: Localised, language: gr.Radio, access: Access
+) -> tuple[gr.Dropdown, Any]:
+    """Build mining and exporting; return the list of rankers that mine, and the event of a mining that ended."""
     with words.make(gr.Accordion, {"label": "label.mine_title"}, open=False):
         with gr.Row():
             ranker = words.make(
@@ -101,4 +94,4 @@ def build(library: Library, store: LabelStore, words: Localised, language: gr.Ra
 
     ended = start.click(run_mining, [language, ranker, limit, margin], status, concurrency_limit=1, **QUIET)
     save.click(save_labels, [language, format], files, api_visibility="private")
-    return Parts(ranker, ended)
+    return ranker, ended
