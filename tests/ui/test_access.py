@@ -117,6 +117,15 @@ def test_who_labels_beside_others_may_not_read_the_audit(team, space, sentence):
     assert Access("read-only").reader().name == "visitor"
 
 
+def test_the_audits_handlers_refuse_who_labels_beside_others(team, handlers):
+    page, _ = build_app("mini", team)
+    asked = (None, SimpleNamespace(username="an"), "en", 10, "")
+    (show,), (save,) = (handlers(page, "label.audit", name) for name in ("show", "save_report"))
+    assert "Only adjudicators" in show(*asked)[0]
+    with pytest.raises(gr.Error, match="Only adjudicators"):
+        save(*asked)
+
+
 def test_a_space_names_its_adjudicators(space, monkeypatch):
     monkeypatch.setenv("VCS_ADJUDICATORS", "binh")
     access = Access.from_environment("0.0.0.0")
@@ -125,16 +134,26 @@ def test_a_space_names_its_adjudicators(space, monkeypatch):
         access.operator(BINH)
 
 
-def test_the_app_answers_nobody_without_an_account(team):
+def test_the_app_answers_nobody_without_an_account_and_tells_handlers_who_asks(
+    team, handlers, monkeypatch, tmp_path
+):
+    monkeypatch.setenv("VCS_BACKUP_DIR", str(tmp_path))
     page, _ = build_app("mini", team)
+    (show_backup,) = handlers(page, "page", "show_backup")
+    event = next(number for number, event in page.fns.items() if event.fn is show_backup)
     page.launch(prevent_thread_lock=True, quiet=True, auth=is_password, ssr_mode=False)
     try:
         with httpx.Client(base_url=page.local_url) as client:
             assert client.get("gradio_api/info").status_code == 401
             for name, password in (("an", "wrong password"), ("nobody", "password of an")):
                 assert client.post("login", data={"username": name, "password": password}).status_code == 400
-            answer = client.post("login", data={"username": "an", "password": "password of an"})
-            assert answer.status_code == 200 and client.get("gradio_api/info").status_code == 200
+            shown = {}
+            for name in ("an", "binh"):
+                answer = client.post("login", data={"username": name, "password": f"password of {name}"})
+                assert answer.status_code == 200 and client.get("gradio_api/info").status_code == 200
+                answer = client.post("gradio_api/run/predict", json={"fn_index": event, "data": ["en"]})
+                shown[name] = answer.json()["data"][0]["visible"]
+            assert shown == {"an": False, "binh": True}  # an annotator, an adjudicator
     finally:
         page.close()
 

@@ -16,7 +16,7 @@ from annotations.store.label_store import LabelStore
 from vcs_demo.errors import UserError
 from vcs_demo.library import Library
 from vcs_demo.ui.access import Access
-from vcs_demo.ui.label.desk import AUDIT_SIZE, Desk, Turn
+from vcs_demo.ui.label.desk import AUDIT_SIZE, Desk, Turn, why
 from vcs_demo.ui.label.mine_export import exported, mined
 from vcs_demo.ui.page import build_app
 from vcs_demo.words import guideline
@@ -55,6 +55,17 @@ def test_every_turn_is_another_candidate_until_nothing_is_left(desk):
     assert len(set(seen)) == 3
     assert desk.next("an").candidate is None
     assert desk.next("binh").candidate.id in seen
+
+
+@pytest.mark.parametrize("label", ["hard", "skip"])
+def test_a_key_press_is_one_transaction_and_its_page_reads_no_candidate(desk, label, monkeypatch):
+    turn, writes = desk.next("an"), []
+    write = desk.store.database.write
+    monkeypatch.setattr(desk.store.database, "write", lambda: writes.append(1) or write())
+    opened, _ = desk.answer(turn, "an", label, "", "en")
+    assert len(writes) == 1 and opened.candidate != turn.candidate
+    monkeypatch.setattr(desk.store.database, "rows", None)
+    assert "vcs-judge" in desk.page(opened, "en") and "secret-miner" in why(turn, "en")
 
 
 def test_a_skipped_candidate_comes_again_at_the_end(desk):
