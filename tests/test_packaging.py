@@ -2,14 +2,22 @@
 
 import ast
 import re
+import subprocess
 import sys
 import tomllib
 from fnmatch import fnmatch
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("vcs_demo", "annotations", "training")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+SCRIPTS = (
+    "training/retrain.py",
+    "training/effects.py",
+    "training/experiments.py",
+)  # without an installation too
 NOT_SHIPPED = ("README.md", "search.webp")  # beside the packages' modules, for readers of the repository
 
 
@@ -70,3 +78,25 @@ def test_the_licence_is_what_the_project_names():
     text = (ROOT / "LICENSE").read_text("utf-8")
     assert PROJECT["project"]["license"] == "Apache-2.0"
     assert "Apache License" in text and "Version 2.0, January 2004" in text
+
+
+@pytest.mark.parametrize("script", ["app.py", *SCRIPTS])
+def test_a_script_runs_from_any_directory(script, tmp_path):
+    words = [sys.executable, str(ROOT / script), "--help"]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0 and f"python {script}" in done.stdout, done.stderr
+
+
+def test_only_the_scripts_change_the_path_of_imports():
+    paths = [
+        ROOT / "app.py",
+        *(path for folder in (*PACKAGES, "tests") for path in (ROOT / folder).rglob("*.py")),
+    ]
+    own = Path(__file__)
+    lines = [
+        path.relative_to(ROOT).as_posix()
+        for path in paths
+        for line in path.read_text("utf-8").splitlines()
+        if "sys.path" in line and path != own
+    ]
+    assert sorted(lines) == sorted(SCRIPTS)

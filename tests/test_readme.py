@@ -86,9 +86,7 @@ def blocks(text, language=""):
 def typed():
     """Return every command line in the READMEs' blocks, without comments."""
     lines = [line for text in TEXTS.values() for block in blocks(text) for line in block.splitlines()]
-    return [
-        line.removeprefix("$ ") for line in lines if re.match(r"(\$ )?python (-m )?\S+", line)
-    ]
+    return [line.removeprefix("$ ") for line in lines if re.match(r"(\$ )?python (-m )?\S+", line)]
 
 
 @pytest.mark.parametrize("line", typed())
