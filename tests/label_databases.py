@@ -1,7 +1,10 @@
-"""Databases as the first version wrote them, and the counters held against the views."""
+"""Databases as earlier versions wrote them, and the counters compared with the views."""
 
+import shutil
 import sqlite3
 from collections import Counter
+from contextlib import closing
+from pathlib import Path
 
 from annotations.database.counters import rebuild
 
@@ -121,3 +124,12 @@ def first_version(path, candidates):
     rows = [connection.execute(f"SELECT * FROM {table}").fetchall() for table in ("candidates", "events")]
     connection.close()
     return rows
+
+
+def second_version(folder):
+    """Write a data directory of the second version: its database and its log; return the database's path."""
+    made = Path(__file__).parent / "annotations" / "database" / "second_version"
+    with closing(sqlite3.connect(folder / "labels.db")) as db:
+        db.executescript((made / "labels.sql").read_text("utf-8"))
+    shutil.copy(made / "labels.events.jsonl", folder)
+    return folder / "labels.db"

@@ -116,9 +116,9 @@ class LabelDatabase:
 
 
 def connect(path: Path | str, *, read_only: bool = False, older: bool = False) -> sqlite3.Connection:
-    """Open a label database, made and migrated if need be; for use by several threads behind one lock.
+    """Open a label database, made if need be; for use by several threads behind one lock.
 
-    Read-only it is not migrated, so one of an older version is refused unless `older` says to open it all the same.
+    One of an older version is brought up to date, also where it is to be read only, unless `older` takes it as it is.
 
     Raises:
         NotALabelDatabase: see the class.
@@ -138,10 +138,8 @@ def connect(path: Path | str, *, read_only: bool = False, older: bool = False) -
         )
         # Read before any pragma that writes: another program's file must not be touched.
         version = check_ours(db, path, empty=not read_only)
-        if read_only and not older and version < SCHEMA_VERSION:
-            raise NotALabelDatabase(
-                f"{quoted(path)} was written by an older version (schema {version}); open it once in the app."
-            )
+        if read_only and version < SCHEMA_VERSION and not older:
+            connect(path).close()
         db.execute("PRAGMA foreign_keys = ON")
         if not read_only:
             db.execute("PRAGMA journal_mode = DELETE")

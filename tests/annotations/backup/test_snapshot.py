@@ -258,5 +258,3 @@ def test_a_snapshot_of_the_first_version_restores(tmp_path, make):
     assert (report.candidates, report.events) == (4, 8)
     with LabelStore(tmp_path / "labels.db") as store:
         assert_counted(store)
-    with pytest.raises(NotALabelDatabase, match="older version"):
-        LabelStore(tmp_path / "old.db", read_only=True)
