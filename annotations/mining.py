@@ -175,8 +175,8 @@ class _Miner:
                 self.rejected["nothing_shared"] += 1
             else:
                 seen.add(content_hash(passage))
-                found = {"passage_id": passage_id, "passage": passage, "rank": rank, "score": score}
-                candidate = Candidate.create(**facts | found)
+                hit = {"passage_id": passage_id, "passage": passage, "rank": rank, "score": score}
+                candidate = Candidate.create(**facts | hit)
                 if candidate.id in self.skip:
                     self.rejected["already_there"] += 1
                 else:

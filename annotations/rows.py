@@ -25,15 +25,9 @@ class RowProblem:
 
 @dataclass(frozen=True)
 class ImportReport:
-    """What came of a file.
+    """What came of a file: rows read, candidates (or gold answers) added and already there, rows left out.
 
-    Attributes:
-        rows: how many were read.
-        added: how many candidates (or gold answers) are new.
-        already_there: how many were there.
-        problems: the rows that were left out.
-        answers_added: how many answers of annotators are new, in an export of answers.
-        answers_there: how many were there.
+    An export of answers also has the annotators' answers that were added and already there.
     """
 
     rows: int
@@ -47,9 +41,8 @@ class ImportReport:
 def listed(path: Path, problems: Sequence[RowProblem]) -> Iterator[str]:
     """Yield a line for each of the first problems of a file, and one that counts the rest."""
     for problem in problems[:SHOWN]:
-        reason = "".join(
-            c if c.isprintable() else "\ufffd" for c in problem.reason
-        )  # no escapes in a terminal
+        # No escapes in a terminal.
+        reason = "".join(c if c.isprintable() else "\ufffd" for c in problem.reason)
         yield f"{path}:{problem.line}: {reason}"
     if len(problems) > SHOWN:
         yield f"… and {len(problems) - SHOWN} more rows left out."
@@ -66,18 +59,14 @@ def check_file(path: Path) -> None:
 def read_jsonl(path: Path) -> Iterator[tuple[int, Any]]:
     """Yield line and value of each line of JSON; for a line that cannot be read, the reason as a string."""
     with path.open("rb") as file:
-        line = 0
-        while content := file.readline(MAX_LINE):
-            line += 1
-            if len(content) == MAX_LINE and not content.endswith(b"\n"):
-                while (rest := file.readline(MAX_LINE)) and not rest.endswith(b"\n"):
-                    pass
-                yield line, f"The line has over {MAX_LINE // 1024**2} MB; split it."
-            elif content.strip():
+        for line, content in enumerate(file, start=1):
+            if content.strip():
                 yield line, _json(content)
 
 
 def _json(content: bytes) -> Any:
+    if len(content) > MAX_LINE:
+        return f"The line has over {MAX_LINE // 1024**2} MB; split it."
     try:
         value = json.loads(content.decode("utf-8-sig"))
         return "The line is a JSON string, not an object." if isinstance(value, str) else value
@@ -117,9 +106,7 @@ def read_csv(
             if header is None:
                 header = cells
                 if len(header) > MAX_COLUMNS:
-                    raise UserError(
-                        f"{quoted(path.name)} has {len(header):,} columns; at most {MAX_COLUMNS:,} are read."
-                    )
+                    raise UserError(f"{quoted(path.name)} has {len(header):,} columns, over {MAX_COLUMNS:,}.")
                 check_header(header)
             elif cells and len(cells) != len(header):
                 yield line, f"The row has {len(cells)} cells, the header {len(header)}."

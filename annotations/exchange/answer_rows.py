@@ -1,12 +1,12 @@
 """The rows of an export of answers: candidates and events, each checked and bounded before it is taken."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from annotations.candidates import CANDIDATE_FIELDS, Candidate, checked
-from annotations.database.events import new_event, text
+from annotations.database.events import new_event, stamp, text
 from annotations.exchange.files import unguard
 from annotations.people.pseudonyms import is_pseudonym
 from annotations.rows import check_file, read_csv, read_jsonl
@@ -14,7 +14,6 @@ from vcs_demo.errors import UserError, quoted
 from vcs_demo.text import content_hash
 
 KINDS = ("label", "skip", "undo")
-LOOKED_AT = 20  # lines, where the first ones cannot be read
 _NUMBERS = {"rank": int, "score": float, "positive_score": float}  # fields of a candidate that are no text
 _TEXTS = ("label", "note", "interface", "guideline", "client_at", "undoes", "at")
 _KINDS_OF = {str: (str, "text"), int: (int, "a whole number"), float: (int | float, "a number")}
@@ -28,11 +27,8 @@ def holds_answers(path: Path) -> bool:
         next(read_csv(path, header.extend, unguard), None)
         return {"annotator", "label"} <= {name.strip().lower() for name in header}
     if path.suffix.lower() == ".jsonl":
-        for line, row in read_jsonl(path):
-            if isinstance(row, dict):
-                return row.get("kind") in ("candidate", *KINDS)
-            if line >= LOOKED_AT:
-                break
+        first = next((row for _, row in read_jsonl(path) if isinstance(row, dict)), {})
+        return first.get("kind") in ("candidate", *KINDS)
     return False
 
 
@@ -112,13 +108,9 @@ def event_of(row: dict[str, Any]) -> dict[str, Any]:
         flagged=bool(row.get("flagged")),
         **{name: row.get(name) or "" for name in ("note", "interface", "guideline", "client_at")},
     )
-    if row.get("at"):
-        event["at"] = _time(row["at"])
+    if at := row.get("at"):
+        try:
+            event["at"] = stamp(datetime.fromisoformat(at[:40]))
+        except (ValueError, OverflowError) as error:
+            raise UserError(f"The time {quoted(at)} is not of ISO 8601.") from error
     return event | ({"undoes": text("token", undoes)} if undoes else {})
-
-
-def _time(value: str) -> str:
-    try:
-        return datetime.fromisoformat(value[:40]).astimezone(UTC).isoformat(timespec="milliseconds")
-    except (ValueError, OverflowError) as error:
-        raise UserError(f"The time {quoted(value)} is not of ISO 8601.") from error

@@ -149,7 +149,7 @@ class _Filed:
         same = find(database, event["token"])
         if same and not _alike(event, same):
             raise UserError(
-                f"The token {quoted(event['token'])} already stands for another {same['kind']} "
+                f"The token {quoted(event['token'])} is already the token of another {same['kind']} "
                 f"(candidate {same['candidate_id']}); that one stays."
             )
         name = self.name_of.get(called, f"{self.sender}:{called}")

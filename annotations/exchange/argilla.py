@@ -31,7 +31,7 @@ def settings_path(path: Path) -> Path:
 
 
 def export_argilla(store: LabelStore, path: Path | str, *, with_origin: bool = False) -> int:
-    """Write all candidates as records, with the labels that stand as responses, and the settings beside them.
+    """Write all candidates as records, with the current labels as responses, and the settings beside them.
 
     Annotators are UUIDs made of their pseudonyms. Candidates that nobody has labelled are records without
     responses, to be labelled there.

@@ -158,8 +158,8 @@ def read_export(path: Path | str) -> list[LabelledCandidate]:
 
 
 def _row(item: LabelledCandidate) -> dict[str, Any]:
-    made = {"votes": json.dumps(item.votes, sort_keys=True)}
-    return {c: made[c] if c in made else getattr(item, _OWN_NAME.get(c, c)) for c in COLUMNS}
+    values = {column: getattr(item, _OWN_NAME.get(column, column)) for column in COLUMNS}
+    return values | {"votes": json.dumps(item.votes, sort_keys=True)}
 
 
 def _labelled(row: Any, path: Path, number: int) -> LabelledCandidate:

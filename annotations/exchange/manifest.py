@@ -79,25 +79,22 @@ class Manifest:
         )
 
     def _agreement(self) -> str:
-        alpha = self.alpha
-        if alpha.value is None:
-            return f"Krippendorff's α undefined ({REASONS[alpha.reason].rstrip('.')})"
-        spread = "no interval"
-        if alpha.low is not None:
-            spread = f"95 % interval {alpha.low:.3f} to {alpha.high:.3f}"
-        items = f"{alpha.items:,} candidates with two labels or more"
-        return f"Krippendorff's α {alpha.value:.3f} ({spread}, {items})"
+        a = self.alpha
+        if a.value is None:
+            return f"Krippendorff's α undefined ({REASONS[a.reason].rstrip('.')})"
+        spread = "no interval" if a.low is None else f"95 % interval {a.low:.3f} to {a.high:.3f}"
+        return f"Krippendorff's α {a.value:.3f} ({spread}, {a.items:,} candidates with two labels or more)"
 
 
 @dataclass(frozen=True)
-class FrozenLabels:
+class LabelSet:
     """Labelled candidates and their manifest."""
 
     labelled: list[LabelledCandidate]
     manifest: Manifest
 
 
-def read_labels(path: Path | str) -> FrozenLabels:
+def read_labels(path: Path | str) -> LabelSet:
     """Read labelled candidates from a label database or from an export, told apart by their content.
 
     The manifest of a database is made on the spot; an export is checked against the manifest beside it, if any.
@@ -111,17 +108,14 @@ def read_labels(path: Path | str) -> FrozenLabels:
             f"There are no labels at {quoted(path)}; give a label database (labels.db) or an export of "
             "`python -m annotations export`."
         )
-    if path.is_file():
-        with path.open("rb") as file:
-            is_database = file.read(16) == b"SQLite format 3\x00"
-        if is_database:
-            with LabelStore(path, read_only=True) as store:
-                return read_store(store)
+    if path.is_file() and _is_database(path):
+        with LabelStore(path, read_only=True) as store:
+            return read_store(store)
     labelled = read_export(path)
-    return FrozenLabels(labelled, manifest_of(path, labelled))
+    return LabelSet(labelled, manifest_of(path, labelled))
 
 
-def read_store(store: LabelStore) -> FrozenLabels:
+def read_store(store: LabelStore) -> LabelSet:
     """Return a store's labelled candidates and their manifest, both of one moment."""
     return _read(store)[0]
 
@@ -182,16 +176,19 @@ def manifest_of(path: Path | str, labelled: list[LabelledCandidate]) -> Manifest
     return manifest
 
 
-def _read(store: LabelStore, *, triples: bool = False) -> tuple[FrozenLabels, list[dict[str, Any]]]:
+def _read(store: LabelStore, *, triples: bool = False) -> tuple[LabelSet, list[dict[str, Any]]]:
     """Return labels with the manifest of their export, and the export's rows, all of one moment."""
     with _one_moment(store):
         labelled, given, progress = store.labelled(), label_rows(store), store.progress()
     rows = rows_of(labelled, triples=triples)
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    counts = progress["candidates"], progress["annotators"]
-    return FrozenLabels(
-        labelled, Manifest(_sha256(rows), _counts(labelled), alpha(given), *counts, now)
-    ), rows
+    facts = progress["candidates"], progress["annotators"], now
+    return LabelSet(labelled, Manifest(_sha256(rows), _counts(labelled), alpha(given), *facts)), rows
+
+
+def _is_database(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(16) == b"SQLite format 3\x00"
 
 
 def _sha256(rows: list[dict[str, Any]]) -> str:
@@ -208,7 +205,8 @@ def _parsed(path: Path, labels: dict[str, int]) -> Manifest:
         of = facts["alpha"]
         figures = [None if of[name] is None else float(of[name]) for name in ("value", "low", "high")]
         estimate = Estimate(*figures, int(of["items"]), str(of["reason"]))
-        if (None in figures) > (estimate.reason in REASONS) or any(x is not None and x > 1 for x in figures):
+        unexplained = None in figures and estimate.reason not in REASONS
+        if unexplained or any(x is not None and x > 1 for x in figures):
             raise ValueError("alpha is not as exported")
         counts = int(facts["candidates"]), int(facts["annotators"])
         return Manifest(str(facts["sha256"]), labels, estimate, *counts, str(facts["created"]))

@@ -78,19 +78,19 @@ def _candidates(row: Any, defaults: dict[str, str]) -> list[Candidate]:
         texts[name] = value if isinstance(value, list) and name != "query" else [value]
         if not texts[name] or not all(isinstance(text, str) for text in texts[name]):
             raise UserError(f"The {aliases[0]} is {quoted(value)}; it must be text.")
-    known = {name: row[name] for name in PROVENANCE if isinstance(row.get(name), str) and row[name]}
-    known = defaults | known
-    if known["split"].lower() == "test":
+    given = {name: row[name] for name in PROVENANCE if isinstance(row.get(name), str) and row[name]}
+    facts = defaults | given
+    if facts["split"].lower() == "test":
         raise UserError("The row is of a test split, which models are evaluated on; leave it out.")
     if len(texts["positive"]) * len(texts["passage"]) > MAX_PER_ROW:
         raise UserError(f"The row's lists make over {MAX_PER_ROW:,} triples; split it.")
     if len(texts["positive"]) * len(texts["passage"]) > 1:
-        known = {name: value for name, value in known.items() if name not in ("positive_id", "passage_id")}
+        facts = {name: value for name, value in facts.items() if name not in ("positive_id", "passage_id")}
     positives = {content_hash(text) for text in texts["positive"]}
     if any(content_hash(text) in positives for text in texts["passage"]):
         raise UserError("A negative has the same text as a positive; one of the two is wrong.")
     return [
-        Candidate.create(query=texts["query"][0], positive=positive, passage=passage, **known)
+        Candidate.create(query=texts["query"][0], positive=positive, passage=passage, **facts)
         for positive, passage in product(texts["positive"], texts["passage"])
     ]
 

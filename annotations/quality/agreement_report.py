@@ -1,17 +1,11 @@
 """The report of annotators' agreement: estimates with intervals, or why there is none, and tables of them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from vcs_demo.tables import Table, figure
+from vcs_demo.words import say
 
-NAMES = {
-    "raw": "raw agreement",
-    "kappa": "Cohen's κ",
-    "fleiss": "Fleiss' κ",
-    "alpha": "Krippendorff's α",
-    "ac1": "Gwet's AC1",
-}
 OVERALL = ("raw", "fleiss", "alpha", "ac1")
 OF_A_PAIR = ("raw", "kappa", "ac1")
 REASONS = {
@@ -43,10 +37,10 @@ class Estimate:
     items: int
     reason: str = ""
 
-    def shown(self) -> str:
+    def shown(self, lang: str = "en") -> str:
         """Write it with its interval, or with the reason why that or the value is missing."""
         text = figure(self.value, None if self.low is None else (self.low, self.high))
-        return f"{text} ({self.reason})" if self.reason else text
+        return f"{text} ({say(lang, f'agree.{self.reason}')})" if self.reason else text
 
 
 @dataclass(frozen=True)
@@ -86,36 +80,33 @@ class AgreementReport:
     seed: int
     resamples: int
 
-    def tables(self) -> list[Table]:
-        """Return what there is, the agreement by label and by pair, and why an estimate is missing.
+    def tables(self, lang: str = "en", titles: Mapping[str, str] | None = None) -> list[Table]:
+        """Return the agreement overall and by label, and by pair; pairs that share nothing are counted, not listed.
 
-        Pairs that share nothing are counted, not listed.
+        Args:
+            lang: `en` or `vi`.
+            titles: what labels are called; by default their names.
         """
         pairs = [pair for pair in self.pairs if pair.estimates["raw"].items]
-        by_label = {"all": (sum(self.given.values()), self.overall)}
-        by_label |= {label: (self.given[label], estimates) for label, estimates in self.by_label.items()}
-        about = (
-            f"{by_label['all'][0]} labels by {len(self.annotators)} annotators on {self.candidates} candidates of "
-            f"{self.queries} queries; {self.overall['raw'].items} candidates have two labels or more.",
-            f"{100 * self.level:.4g} % bootstrap intervals over queries, {self.resamples} resamples, seed {self.seed}; "
-            f"`unsure` counts as {'a label' if 'unsure' in self.given else 'no answer'}.",
-        )
-        tables = [Table((), (), notes=about)]
-        tables.append(_table(["label", "given"], OVERALL, ((name, *row) for name, row in by_label.items())))
-        if pairs:
-            rows = ((f"{p.first}, {p.second}", p.estimates["raw"].items, p.estimates) for p in pairs)
-            tables.append(_table(["annotators", "shared"], OF_A_PAIR, rows))
-        notes = []
+        total, shared = sum(self.given.values()), self.overall["raw"].items
+        rows = [(say(lang, "agree.all"), total, self.overall)]
+        rows += [((titles or {}).get(k, k), self.given[k], of) for k, of in self.by_label.items()]
+        counts = {"people": len(self.annotators), "candidates": self.candidates, "queries": self.queries}
+        method = {"level": f"{100 * self.level:.4g}", "resamples": self.resamples, "seed": self.seed}
+        notes = [
+            say(lang, "agree.about", labels=total, shared=shared, **counts),
+            say(lang, "agree.method", **method),
+            say(lang, "agree.with_unsure" if "unsure" in self.given else "agree.without_unsure"),
+        ]
         if len(pairs) < len(self.pairs):
-            notes.append(f"Pairs that share no candidate: {len(self.pairs) - len(pairs)}.")
-        shown = [*(estimates for _, estimates in by_label.values()), *(pair.estimates for pair in pairs)]
-        reasons = {estimate.reason for estimates in shown for estimate in estimates.values()}
-        notes += [f"- {key}: {sentence}" for key, sentence in REASONS.items() if key in reasons]
-        return [*tables, Table((), (), notes=notes)] if notes else tables
+            notes.append(say(lang, "agree.apart", count=len(self.pairs) - len(pairs)))
+        tables = [_table(lang, ("label", "given", *OVERALL), rows, notes)]
+        if pairs:
+            rows = [(f"{p.first}, {p.second}", p.estimates["raw"].items, p.estimates) for p in pairs]
+            tables.append(_table(lang, ("pair", "shared", *OF_A_PAIR), rows))
+        return tables
 
 
-def _table(heads: list[str], names: Sequence[str], rows: Iterable[tuple]) -> Table:
-    return Table(
-        [*heads, *(NAMES[name] for name in names)],
-        [[name, count, *(estimates[n].shown() for n in names)] for name, count, estimates in rows],
-    )
+def _table(lang: str, keys: Sequence[str], rows: Iterable[tuple], notes: Sequence[str] = ()) -> Table:
+    cells = [[name, count, *(of[key].shown(lang) for key in keys[2:])] for name, count, of in rows]
+    return Table([say(lang, f"agree.{key}") for key in keys], cells, notes=notes)

@@ -16,7 +16,7 @@ from vcs_demo.tables import Table, figure
 UNKNOWN = "There is no candidate {}; give the id of one that was mined or imported."
 _STANDING = "SELECT candidate_id, label, note, max(id) AS latest FROM gold GROUP BY candidate_id"
 _ANSWERS = f"""
-SELECT a.annotator, count(*) AS n, sum(s.label = g.label) AS found
+SELECT a.annotator, count(*) AS n, sum(s.label = g.label) AS right_answers
 FROM annotator_counts a CROSS JOIN ({_STANDING}) g
 JOIN standing s ON s.annotator = a.annotator AND s.candidate_id = g.candidate_id AND s.label IS NOT NULL
 GROUP BY a.annotator ORDER BY a.annotator
@@ -44,7 +44,7 @@ class GoldAccuracy:
 
 
 def add_gold(store: LabelStore, answers: Iterable[GoldAnswer]) -> tuple[int, int]:
-    """Add gold answers in one transaction; return how many are new, and how many stood already.
+    """Add gold answers in one transaction; return how many are new, and how many were there.
 
     A second answer for a candidate supersedes the first. From now on everyone labels the candidate, and the
     overlap does not bind there.
@@ -55,11 +55,11 @@ def add_gold(store: LabelStore, answers: Iterable[GoldAnswer]) -> tuple[int, int
     """
     wanted, database = {answer.candidate_id: _checked(answer) for answer in answers}, store.database
     with database.write():
-        known = {row["candidate_id"]: (row["label"], row["note"]) for row in database.rows(_STANDING)}
-        for id in wanted.keys() - known.keys():
+        current = {row["candidate_id"]: (row["label"], row["note"]) for row in database.rows(_STANDING)}
+        for id in wanted.keys() - current.keys():
             if not database.rows("SELECT 1 FROM candidates WHERE id = ?", [id]):
                 raise UserError(UNKNOWN.format(quoted(id)))
-        new = [answer for id, answer in wanted.items() if known.get(id) != (answer.label, answer.note)]
+        new = [answer for id, answer in wanted.items() if current.get(id) != (answer.label, answer.note)]
         at = stamp(store.clock())
         database.add("gold", [{"at": at, **vars(answer)} for answer in new])
     return len(new), len(wanted) - len(new)
@@ -90,7 +90,9 @@ def import_gold(store: LabelStore, path: Path | str) -> ImportReport:
 def gold_report(store: LabelStore, level: float = 0.95) -> list[GoldAccuracy]:
     """Return how far each annotator who labelled gold agrees with it, by name; with Wilson intervals."""
     return [
-        GoldAccuracy(row["annotator"], row["n"], row["found"], *wilson(row["found"], row["n"], level))
+        GoldAccuracy(
+            row["annotator"], row["n"], row["right_answers"], *wilson(row["right_answers"], row["n"], level)
+        )
         for row in store.database.rows(_ANSWERS)
     ]
 

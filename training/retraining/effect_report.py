@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from annotations.exchange.files import guard
-from annotations.exchange.manifest import FrozenLabels, Manifest, read_labels
+from annotations.exchange.manifest import LabelSet, Manifest, read_labels
 from training.retraining.base import embedding_model
 from training.retraining.effects import MEASURES, Effect, effects, summary
 from training.retraining.relevance import Pairs, judged_pairs, judged_splits
@@ -126,7 +126,7 @@ def effects_of(
     return EffectReport(frozen.manifest, (ranker.name, ranker.fingerprint), settings, of_labels)
 
 
-def _judged(source: str | None, frozen: FrozenLabels) -> Pairs:
+def _judged(source: str | None, frozen: LabelSet) -> Pairs:
     """Return what the labels' source judges relevant, where it is known."""
     if source is None and {item.source for item in frozen.labelled} == {"mini"}:
         source = "mini"

@@ -229,7 +229,7 @@ def forged(history, tmp_path, change):
     [
         ({"annotator": "Trần Mai", "token": "new", "label": "hard"}, "cannot speak for a name"),
         ({"token": "new", "label": "hard"}, "labels in this database"),
-        ({"label": "hard"}, "already stands for another label"),
+        ({"label": "hard"}, "is already the token of another label"),
         ({"token": "new", "kind": "undo", "label": None, "undoes": "mai-1"}, "labels in this database"),
     ],
 )

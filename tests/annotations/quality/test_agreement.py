@@ -353,11 +353,14 @@ def test_the_command_names_nobody_unless_asked(own_data_dir, tmp_path, make, cap
     assert main(["agreement", "--json", str(tmp_path / "a.json"), "--level", "0.9", "--seed", "3"]) == 0
     said = capsys.readouterr().out
     assert "5 labels by 2 annotators on 3 candidates of 3 queries; 2 candidates have two labels" in said
-    assert "90 % bootstrap intervals over queries, 1000 resamples, seed 3; `unsure` counts as a label" in said
+    assert "90 % bootstrap intervals over queries, 1000 resamples, seed 3." in said
+    assert "`unsure` counts as a label." in said
     table = re.sub(" +", " ", said)
     assert "| label | given | raw agreement | Fleiss' κ | Krippendorff's α | Gwet's AC1 |" in table
-    assert "| A2, A3 | 2 | 0.500 [0.000, 1.000] | 0.000 (unsteady) |" in table
-    assert "- unsteady: The coefficient is undefined in over 5 % of the resamples" in said
+    assert (
+        "| A2, A3 | 2 | 0.500 [0.000, 1.000] | 0.000 (undefined in over 5 % of the resamples: no interval) |"
+        in table
+    )
     written = (tmp_path / "a.json").read_text("utf-8")
     assert json.loads(written)["pairs"][0]["first"] == "A2" and json.loads(written)["seed"] == 3
     assert "lan" not in said + written and "minh" not in said + written
@@ -370,7 +373,7 @@ def test_the_command_speaks_of_an_empty_store_and_refuses_nonsense(own_data_dir,
     LabelStore(own_data_dir / "labels.db").close()
     assert main(["agreement"]) == 0
     said = capsys.readouterr().out
-    assert "- no_labels: There are no labels." in said and "| annotators " not in said
+    assert "– (no labels yet)" in said and "| annotators " not in said
     for arguments, code, message in (
         (["--level", "95"], 2, "95.0 is not in the range"),
         (["--json", "/proc/x/a"], 1, "/proc/x/a"),
@@ -383,5 +386,5 @@ def test_the_command_speaks_of_an_empty_store_and_refuses_nonsense(own_data_dir,
 def test_the_table_survives_strange_names():
     rows = [(query, query, who, "hard") for query in "qr" for who in ("a|b", "c\nd")]
     text = re.sub(" +", " ", markdown(agreement(rows).tables()))
-    assert "| a¦b, c d | 2 | 1.000 [1.000, 1.000] | – (one_label) |" in text
+    assert "| a¦b, c d | 2 | 1.000 [1.000, 1.000] | – (only one label was used) |" in text
     assert set(agreement(rows).given) == set(LABELS)

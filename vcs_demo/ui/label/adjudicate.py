@@ -1,7 +1,6 @@
 """The Adjudicate tab: disagreements and flags one after the other, with what was said, to be decided."""
 
 import uuid
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import gradio as gr
@@ -9,12 +8,11 @@ import gradio as gr
 from annotations.candidates import LABELS
 from annotations.quality.adjudication import CAUSES, answers_to, causes, decide, disagreements
 from annotations.quality.agreement import agreement, label_rows
-from annotations.quality.agreement_report import OF_A_PAIR, OVERALL, Estimate
 from annotations.store.label_store import LabelStore
-from vcs_demo.tables import Table, figure
+from vcs_demo.tables import Table
 from vcs_demo.ui.access import Access, Person, guarded
 from vcs_demo.ui.components import QUIET, Localised
-from vcs_demo.ui.html import notice, refusal, tables
+from vcs_demo.ui.html import notice, quiet, refusal, tables
 from vcs_demo.ui.label.desk import label_name, texts
 from vcs_demo.words import problem, say
 
@@ -98,35 +96,8 @@ def progress(store: LabelStore, lang: str) -> str:
 def agreed(store: LabelStore, lang: str) -> str:
     """Lay out how far the annotators agree, overall, by label and by pair; annotators are A1, A2, …"""
     report = agreement(label_rows(store))
-    names = {"raw": say(lang, "agree.raw"), "kappa": "κ (Cohen)", "fleiss": "κ (Fleiss)"}
-    names |= {"alpha": "α (Krippendorff)", "ac1": "AC1 (Gwet)"}
-
-    def shown(estimates: dict[str, Estimate], keys: Sequence[str]) -> list[str]:
-        return [_estimate(estimates[key], lang) for key in keys]
-
-    overall = [[say(lang, "agree.all"), *shown(report.overall, OVERALL)]]
-    overall += [[label_name(label, lang), *shown(e, OVERALL)] for label, e in report.by_label.items()]
-    by_pair = [
-        [f"{pair.first}, {pair.second}", shared, *shown(pair.estimates, OF_A_PAIR)]
-        for pair in report.pairs
-        if (shared := pair.estimates["raw"].items)
-    ]
-    heads = [say(lang, f"agree.{key}") for key in ("pair", "shared")] + [names[key] for key in OF_A_PAIR]
-    return tables(
-        Table(
-            [say(lang, "adjudicate.label"), *(names[key] for key in OVERALL)],
-            overall,
-            notes=[say(lang, "agree.explain")],
-        ),
-        Table(heads, by_pair),
-    )
-
-
-def _estimate(estimate: Estimate, lang: str) -> str:
-    if estimate.value is None:
-        return f"– ({say(lang, f'agree.{estimate.reason}')})"
-    interval = None if estimate.low is None else (estimate.low, estimate.high)
-    return figure(estimate.value, interval, digits=2)
+    titles = {label: label_name(label, lang) for label in LABELS}
+    return quiet(say(lang, "agree.explain")) + tables(*report.tables(lang, titles))
 
 
 @dataclass(frozen=True)
