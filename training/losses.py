@@ -97,18 +97,11 @@ class ContextSearchLoss(nn.Module):
     Relations: with `infonce`, `paper` and `in-batch` or `both` it equals
     `MultipleNegativesRankingLoss(model, scale=1 / temperature)`.
 
-    Variants:
-        The paper's loss with in-batch negatives (arXiv 2503.07470)::
+    Variants::
 
-            ContextSearchLoss(model, weight="modified", temperature=0.1)
-
-        The code of its authors, four directions::
-
-            ContextSearchLoss(model, weight="modified", temperature=0.1, directions="authors")
-
-        The paper's triple form, a query against its own hard negative::
-
-            ContextSearchLoss(model, weight="modified", temperature=0.1, negatives="hard")
+        ContextSearchLoss(model, temperature=0.1)  # the paper's, arXiv 2503.07470
+        ContextSearchLoss(model, temperature=0.1, directions="authors")  # its authors' code
+        ContextSearchLoss(model, temperature=0.1, negatives="hard")  # the paper's triple form
 
     Example::
 

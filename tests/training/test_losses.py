@@ -275,7 +275,7 @@ def test_the_example_of_the_documentation_runs(tiny_model_dir, tmp_path, monkeyp
 
 
 def test_the_variants_of_the_documentation_can_be_made():
-    variants = re.findall(r"^            (ContextSearchLoss\(.*\))$", ContextSearchLoss.__doc__, re.M)
+    variants = re.findall(r"^        (ContextSearchLoss\(.*\))  #", ContextSearchLoss.__doc__, re.M)
     names = {"ContextSearchLoss": ContextSearchLoss, "model": torch.nn.Identity()}
     paper, authors, triples = (eval(variant, names) for variant in variants)
     assert paper.weight == authors.weight == triples.weight == "modified"

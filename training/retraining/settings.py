@@ -4,6 +4,7 @@ import os
 import shlex
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from training.retraining.base import check_base
 from vcs_demo.benchmark.sources import check_source
@@ -75,12 +76,7 @@ class EffectSettings(Settings):
 
 @dataclass(frozen=True)
 class StartSettings(Settings):
-    """What a retraining starts from, and where it goes.
-
-    Attributes:
-        labels: None becomes the app's database.
-        output: None becomes `<base>-retrained` in the app's models folder; made absolute.
-    """
+    """What a retraining starts from, and where it goes; None becomes the default path that the help names."""
 
     labels: Path = setting(None, "label database or export [default: the app's database]", metavar="PATH")
     base: str = setting(OURS, "ranker name or SentenceTransformer directory", metavar="MODEL")
@@ -134,24 +130,25 @@ class RetrainSettings(FitSettings, LossSettings, StartSettings):
         names = [item.name for kind in (LossSettings, FitSettings) for item in fields(kind)]
         return {name: getattr(self, name) for name in (*names, "task") if name not in _OF_THE_RUN}
 
+    def as_arguments(self) -> list[str]:
+        """Return the arguments of `training/retrain.py` that give these settings."""
+        return [word for name, value in self._given() for word in _option(name, value)]
+
     def as_command(self) -> str:
         """Write the command that gives this model, folders by their names: a card says nothing about a machine."""
         paths = {"labels", "base", "output", "pairs", "source"}
-        given = {
-            name: Path(value).name if name in paths else value
-            for name, value in self._given().items()
+        words = [
+            word
+            for name, value in self._given()
             if name not in _OF_THE_RUN
-        }
-        return "python training/retrain.py " + shlex.join(_arguments(given))
+            for word in _option(name, Path(value).name if name in paths else value)
+        ]
+        return "python training/retrain.py " + shlex.join(words)
 
-    def as_arguments(self) -> list[str]:
-        """Return the arguments of `training/retrain.py` that give these settings."""
-        return _arguments(self._given())
-
-    def _given(self) -> dict[str, object]:
-        without = {"min_coverage", "min_alpha"} if self.anyway else set()
-        values = {item.name: getattr(self, item.name) for item in fields(self)}
-        return {n: v for n, v in values.items() if v is not None and v is not False and n not in without}
+    def _given(self) -> list[tuple[str, Any]]:
+        values = [(item.name, getattr(self, item.name)) for item in fields(self)]
+        floors = ("min_coverage", "min_alpha") if self.anyway else ()
+        return [(n, v) for n, v in values if v is not None and v is not False and n not in floors]
 
 
 def is_model(folder: Path) -> bool:
@@ -182,8 +179,5 @@ def _checked_output(output: Path | str | None, base: str, overwrite: bool) -> Pa
     return path
 
 
-def _arguments(values: dict[str, object]) -> list[str]:
-    words = []
-    for name, value in values.items():
-        words += ["--" + name.replace("_", "-"), *([] if value is True else [str(value)])]
-    return words
+def _option(name: str, value: object) -> list[str]:
+    return ["--" + name.replace("_", "-"), *([] if value is True else [str(value)])]
