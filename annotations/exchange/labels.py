@@ -1,17 +1,17 @@
 """Labels as files and back: JSONL, CSV, Parquet and a `datasets` folder. Annotators are never named."""
 
-import csv
 import json
 import os
 import shutil
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from annotations.candidates import LABELS, LabelledCandidate
 from annotations.exchange.files import FORMATS, unguard, write_csv
+from annotations.rows import read_csv, read_jsonl
 from vcs_demo.background import TRANSFORMERS
 from vcs_demo.errors import UserError, quoted
 from vcs_demo.files import json_line
@@ -147,10 +147,8 @@ def read_export(path: Path | str) -> list[LabelledCandidate]:
     labelled = []
     try:
         for number, row in enumerate(_rows(path, kind), start=1):
-            labelled.append(_labelled(row, path, number))
-    except UserError:
-        raise
-    except (ValueError, OSError, csv.Error) as error:  # pyarrow's and json's errors are ValueErrors
+            labelled.append(_labelled(row, f"Row {number} of {quoted(path)}"))
+    except (ValueError, OSError) as error:  # pyarrow's errors are ValueErrors
         raise UserError(
             f"{quoted(path)} cannot be read after row {len(labelled)}: {quoted(error, 160)}; export it again."
         ) from error
@@ -162,38 +160,28 @@ def _row(item: LabelledCandidate) -> dict[str, Any]:
     return values | {"votes": json.dumps(item.votes, sort_keys=True)}
 
 
-def _labelled(row: Any, path: Path, number: int) -> LabelledCandidate:
-    if not isinstance(row, dict) or (missing := [c for c in COLUMNS if c not in row]):
-        lacks = f"has no {', '.join(missing)}" if isinstance(row, dict) else "is not an object"
-        raise UserError(f"Row {number} of {quoted(path)} {lacks}; it is not an export of labels.")
+def _labelled(row: Any, where: str) -> LabelledCandidate:
+    if isinstance(row, str):  # why there is no row
+        raise UserError(f"{where} cannot be read: {row} Export it again.")
+    if not isinstance(row, dict):
+        raise UserError(f"{where} is not an object; it is not an export of labels.")
+    if missing := [column for column in COLUMNS if column not in row]:
+        raise UserError(f"{where} has no {', '.join(missing)}; it is not an export of labels.")
     if row["label"] not in LABELS:
-        raise UserError(
-            f"Row {number} of {quoted(path)} has the label {quoted(row['label'])}; "
-            f"the labels are {', '.join(LABELS)}."
-        )
-    values = {_OWN_NAME.get(c, c): row[c] for c in COLUMNS}
+        raise UserError(f"{where} has the label {quoted(row['label'])}; the labels are {', '.join(LABELS)}.")
     wrong = [column for column, kind in COLUMNS.items() if not isinstance(row[column], _PYTHON[kind])]
     votes = None if wrong else json.loads(row["votes"])
-    if wrong or not isinstance(votes, dict):
-        raise UserError(f"Row {number} of {quoted(path)}: {', '.join(wrong) or 'votes'} is not as exported.")
-    return LabelledCandidate(**values | {"votes": votes})
+    if not isinstance(votes, dict):
+        raise UserError(f"{where}: {', '.join(wrong) or 'votes'} is not as exported.")
+    return LabelledCandidate(**{_OWN_NAME.get(c, c): row[c] for c in COLUMNS} | {"votes": votes})
 
 
 def _rows(path: Path, format: str) -> Iterator[Any]:
     if format == "jsonl":
-        with path.open(encoding="utf-8-sig", newline="\n") as file:
-            yield from (json.loads(line) for line in file if line.strip())
+        yield from (row for _, row in read_jsonl(path))
     elif format == "csv":
-        parse: dict[str, Callable] = {TEXT: unguard, INTEGER: int, REAL: float}
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            for row in csv.DictReader(file, strict=True):
-                cells = {name: cell for name, cell in row.items() if name in COLUMNS}
-                yield {
-                    name: None
-                    if cell is None or (not cell and name in _NUMBERS)
-                    else parse[COLUMNS[name]](cell)
-                    for name, cell in cells.items()
-                }
+        for _, row in read_csv(path, lambda header: None, str):
+            yield row if isinstance(row, str) else {name: _value(name, cell) for name, cell in row.items()}
     elif format == "parquet":
         import pyarrow.parquet
 
@@ -204,6 +192,13 @@ def _rows(path: Path, format: str) -> Iterator[Any]:
         yield from datasets.load_from_disk(str(path))
     else:
         raise UserError(f"{quoted(path)} is a folder, but no data set that was exported.")
+
+
+def _value(column: str, cell: str) -> str | int | float | None:
+    """Return what a cell of CSV holds; raises ValueError."""
+    if column not in _NUMBERS:
+        return unguard(cell)
+    return (int(cell) if _NUMBERS[column] == INTEGER else float(cell)) if cell else None
 
 
 def _is_dataset(path: Path) -> bool:

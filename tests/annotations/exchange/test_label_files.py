@@ -163,11 +163,11 @@ def test_what_cannot_be_written_is_named(filled, tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.jsonl", "{", "cannot be read after row 0"),
+        ("a.jsonl", "{", "Row 1 of .* cannot be read: The line is not JSON"),
         ("a.jsonl", "[1]\n", "Row 1 of .* is not an object"),
         ("a.jsonl", '{"query": "a"}\n', "Row 1 of .* has no positive, negative, label"),
         ("a.csv", "query,label\na,hard\n", "has no positive"),
-        ("a.csv", b"\xff\xfe", "cannot be read"),
+        ("a.csv", b"\xff\xfe", "is not UTF-8 text"),
         ("a.parquet", "PAR1", "cannot be read"),
         ("a.txt", "", "is not an export"),
     ],
