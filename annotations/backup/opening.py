@@ -2,7 +2,6 @@
 
 import logging
 import sqlite3
-import time
 from contextlib import closing
 from pathlib import Path
 
@@ -16,7 +15,6 @@ from annotations.database.eventlog import log_path
 from annotations.store.label_store import LabelStore
 from vcs_demo.errors import quoted
 
-CHECK_SECONDS = 30.0  # a check that takes longer is given up; the app is to start
 log = logging.getLogger(__name__)
 
 
@@ -80,16 +78,11 @@ def _trouble(path: Path) -> str:
         NotALabelDatabase: it is sound, but not ours to repair.
         DatabaseUnavailable: it cannot be opened.
     """
-    give_up = time.monotonic() + CHECK_SECONDS
     try:
         with closing(sqlite3.connect(path, BUSY_SECONDS)) as db:
             check_ours(db, path, empty=True)
-            db.set_progress_handler(lambda: time.monotonic() > give_up, 100_000)
             verdict = db.execute("PRAGMA quick_check(1)").fetchone()[0]
     except sqlite3.OperationalError as error:
-        if "interrupted" in str(error):
-            log.warning("the check of %s was given up after %.0f s", quoted(path), CHECK_SECONDS)
-            return ""
         raise DatabaseUnavailable(f"The database {quoted(path)} cannot be opened: {error}.") from error
     except sqlite3.DatabaseError as error:
         return str(error)

@@ -87,11 +87,7 @@ def check(path: Path | str) -> None:
 
 
 def restore(
-    database: Path | str,
-    snapshot: Path | str | None = None,
-    *,
-    replay: bool = True,
-    chosen: bool = True,
+    database: Path | str, snapshot: Path | str | None = None, *, replay: bool = True, chosen: bool = True
 ) -> RestoreReport:
     """Put a snapshot in the database's place, and on top what only the log has.
 
@@ -125,9 +121,10 @@ def restore(
                     if gap.disowned and not chosen:
                         raise BackupError(f"{quoted(snapshot)} is of another database than the event log.")
                     events = insert_missing(store.database, gap) if replay else 0
-                counts = store.database.rows(
+                count = (
                     "SELECT (SELECT count(*) FROM candidates) AS candidates, count(*) AS events FROM events"
-                )[0]
+                )
+                counts = store.database.rows(count)[0]
             check(part)
             aside = move_aside(database)
             if not replay:

@@ -100,8 +100,3 @@ def text(name: str, value: str | None, *, required: bool = True) -> str:
 def stamp(moment: datetime) -> str:
     """Return a time with its zone as UTC, ISO 8601, to the millisecond: in the order of time, as text too."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds")
-
-
-def now() -> str:
-    """Return the time, as `stamp` writes it."""
-    return stamp(datetime.now(UTC))

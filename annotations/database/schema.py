@@ -32,16 +32,12 @@ def m001_candidates_and_events(db: Database) -> None:
         at TEXT NOT NULL
     ) STRICT;
     CREATE TABLE events (
-        id INTEGER PRIMARY KEY AUTOINCREMENT,
-        token TEXT NOT NULL UNIQUE,
-        at TEXT NOT NULL,
+        id INTEGER PRIMARY KEY AUTOINCREMENT, token TEXT NOT NULL UNIQUE, at TEXT NOT NULL,
         kind TEXT NOT NULL CHECK (kind IN ('label', 'skip', 'undo')),
         candidate_id TEXT NOT NULL REFERENCES candidates (id),
         annotator TEXT NOT NULL CHECK (annotator <> ''),
         label TEXT CHECK (label IN ('hard', 'false_negative', 'trivial', 'unsure')),
-        note TEXT NOT NULL DEFAULT '',
-        seconds REAL,
-        interface TEXT NOT NULL DEFAULT '',
+        note TEXT NOT NULL DEFAULT '', seconds REAL, interface TEXT NOT NULL DEFAULT '',
         undoes INTEGER UNIQUE REFERENCES events (id),
         CHECK ((kind = 'label') = (label IS NOT NULL)),
         CHECK ((kind = 'undo') = (undoes IS NOT NULL))
@@ -77,43 +73,30 @@ def m002_assignment_and_adjudication(db: Database) -> None:
         );
     CREATE TABLE leases (  -- temporary: not logged, not backed up
         token TEXT PRIMARY KEY,
-        candidate_id TEXT NOT NULL REFERENCES candidates (id),
-        annotator TEXT NOT NULL,
-        kind TEXT NOT NULL CHECK (kind IN ('main', 'calibration', 'gold')),
-        at TEXT NOT NULL,
+        candidate_id TEXT NOT NULL REFERENCES candidates (id), annotator TEXT NOT NULL,
+        kind TEXT NOT NULL CHECK (kind IN ('main', 'calibration', 'gold')), at TEXT NOT NULL,
         expires TEXT NOT NULL  -- in UTC, like every time here: open as long as it is later than now
     ) STRICT;
     CREATE INDEX leases_by_candidate ON leases (candidate_id, expires);
     CREATE INDEX leases_by_annotator ON leases (annotator, expires);
     CREATE INDEX leases_by_expiry ON leases (expires);
     CREATE TABLE settings (  -- the latest of a name stands
-        id INTEGER PRIMARY KEY AUTOINCREMENT,
-        token TEXT NOT NULL UNIQUE,
-        at TEXT NOT NULL,
-        name TEXT NOT NULL,
-        value TEXT NOT NULL CHECK (json_valid(value)),
-        by TEXT NOT NULL
+        id INTEGER PRIMARY KEY AUTOINCREMENT, token TEXT NOT NULL UNIQUE, at TEXT NOT NULL,
+        name TEXT NOT NULL, value TEXT NOT NULL CHECK (json_valid(value)), by TEXT NOT NULL
     ) STRICT;
     CREATE TABLE gold (  -- what is known; the latest of a candidate stands
-        id INTEGER PRIMARY KEY AUTOINCREMENT,
-        token TEXT NOT NULL UNIQUE,
-        at TEXT NOT NULL,
+        id INTEGER PRIMARY KEY AUTOINCREMENT, token TEXT NOT NULL UNIQUE, at TEXT NOT NULL,
         candidate_id TEXT NOT NULL REFERENCES candidates (id),
         label TEXT NOT NULL CHECK (label IN ('hard', 'false_negative', 'trivial', 'unsure')),
         note TEXT NOT NULL DEFAULT ''
     ) STRICT;
     CREATE INDEX gold_by_candidate ON gold (candidate_id, id);
     CREATE TABLE calibration (
-        id INTEGER PRIMARY KEY AUTOINCREMENT,
-        token TEXT NOT NULL UNIQUE,
-        at TEXT NOT NULL,
-        candidate_id TEXT NOT NULL UNIQUE REFERENCES candidates (id),
-        position INTEGER NOT NULL
+        id INTEGER PRIMARY KEY AUTOINCREMENT, token TEXT NOT NULL UNIQUE, at TEXT NOT NULL,
+        candidate_id TEXT NOT NULL UNIQUE REFERENCES candidates (id), position INTEGER NOT NULL
     ) STRICT;
     CREATE TABLE decisions (  -- an adjudicator's; the latest of a candidate stands
-        id INTEGER PRIMARY KEY AUTOINCREMENT,
-        token TEXT NOT NULL UNIQUE,
-        at TEXT NOT NULL,
+        id INTEGER PRIMARY KEY AUTOINCREMENT, token TEXT NOT NULL UNIQUE, at TEXT NOT NULL,
         candidate_id TEXT NOT NULL REFERENCES candidates (id),
         adjudicator TEXT NOT NULL CHECK (adjudicator <> ''),
         label TEXT NOT NULL CHECK (label IN ('hard', 'false_negative', 'trivial', 'unsure')),

@@ -18,6 +18,7 @@ from annotations.store.progress import StandingLabels
 from annotations.store.record import record, take_back, unknown_candidate
 from vcs_demo.text import nfc
 
+Ids = Collection[str] | None
 logger = logging.getLogger(__name__)
 
 
@@ -77,9 +78,8 @@ class LabelStore(StandingLabels):
         """
         records = [as_record(checked(candidate)) | {"at": stamp(self.clock())} for candidate in candidates]
         with self.database.write():
-            added = [
-                r for r in records if self.database.insert("INSERT OR IGNORE INTO candidates", r).rowcount
-            ]
+            add = "INSERT OR IGNORE INTO candidates"
+            added = [record for record in records if self.database.insert(add, record).rowcount]
             self.database.to_log([{"kind": "candidate"} | record for record in added])
         return len(added), len(records) - len(added)
 
@@ -120,7 +120,7 @@ class LabelStore(StandingLabels):
             self.database.add("setting", rows)
             return self.settings()
 
-    def claim(self, annotator: str, *, only: Collection[str] | None = None) -> Lease | None:
+    def claim(self, annotator: str, *, only: Ids = None) -> Lease | None:
         """Lend this annotator the candidate to judge next; None when nothing is left.
 
         Who holds an open lease gets it again, on any device: same candidate, same token, its full time anew.
@@ -166,13 +166,7 @@ class LabelStore(StandingLabels):
             return record(leases, event)
 
     def label_and_claim(
-        self,
-        candidate_id: str,
-        annotator: str,
-        label: str,
-        *,
-        only: Collection[str] | None = None,
-        **facts: Unpack[Facts],
+        self, candidate_id: str, annotator: str, label: str, *, only: Ids = None, **facts: Unpack[Facts]
     ) -> tuple[int, Lease | None]:
         """Do `label` and `claim` in one transaction: a key press.
 
@@ -192,12 +186,7 @@ class LabelStore(StandingLabels):
             return record(leases, event)
 
     def skip_and_claim(
-        self,
-        candidate_id: str,
-        annotator: str,
-        *,
-        only: Collection[str] | None = None,
-        **facts: Unpack[Facts],
+        self, candidate_id: str, annotator: str, *, only: Ids = None, **facts: Unpack[Facts]
     ) -> tuple[int, Lease | None]:
         """Do `skip` and `claim` in one transaction, as `label_and_claim`."""
         event = new_event("skip", candidate_id, annotator, **facts)

@@ -1,11 +1,12 @@
 import csv
 import json
+from datetime import UTC, datetime
 
 import pytest
 
 from annotations.backup.snapshot import restore
 from annotations.database.errors import DatabaseUnavailable
-from annotations.database.events import now
+from annotations.database.events import stamp
 from annotations.exchange.answer_rows import holds_answers
 from annotations.exchange.answers import export_answers, import_answers
 from annotations.people.pseudonyms import is_pseudonym, pseudonym, pseudonyms
@@ -304,7 +305,7 @@ def test_no_answer_comes_from_the_future(history, other, tmp_path):
         row | {"at": "9999-12-31T23:59:59Z"} if "at" in row else row for row in lines(tmp_path / "a.jsonl")
     ]
     assert import_answers(other, write(tmp_path / "a.jsonl", rows)).problems == []
-    assert max(event["at"] for event in other.events()) <= now()
+    assert max(event["at"] for event in other.events()) <= stamp(datetime.now(UTC))
 
 
 def test_a_failing_import_adds_nothing(history, other, tmp_path, monkeypatch):
