@@ -32,10 +32,7 @@ def watched(work: Callable[[Progress], Any], every: float = 0.3) -> Iterator[Wor
     """Run `work(report)` in a thread and yield where it is, at least once and at last with its result.
 
     The work calls `report(done, total)`, which raises once the generator is closed, so that the work ends there.
-
-    Args:
-        work: what to do.
-        every: seconds between two looks at where it is.
+    It is looked at `every` so many seconds.
 
     Raises:
         Exception: whatever the work raised.

@@ -90,18 +90,10 @@ class Library:
         k: int = 10,
         progress: Progress | None = None,
     ) -> Iterator[Ranking]:
-        """Search all passages of a retrieval task with each ranker, in the order given.
+        """Search all passages of a retrieval task with each ranker, in the order given; yield its best k.
 
-        A query of the benchmark, word for word, has its relevant passages marked.
-
-        Args:
-            query: at most 1,000 characters.
-            rankers: 1 to 4 names.
-            task_name: `vimedretrieve` or one of its subsets.
-            split: of the task.
-            k: hits per ranking, 1 to 100.
-            progress: called with (0, 0) as each ranker begins, then with (done, total) while it encodes the passages;
-                may raise to cancel.
+        A query of the benchmark, word for word, has its relevant passages marked. `progress` is called with (0, 0) as
+        each ranker begins, then with (done, total) while it encodes the passages; it may raise to cancel.
 
         Raises:
             UserError: a value out of bounds, an unknown task, split or ranker, a reranking task.
@@ -131,13 +123,7 @@ class Library:
         rankers: Sequence[str],
         relevant: Sequence[bool] | None = None,
     ) -> Iterator[Ranking]:
-        """Order some passages for a query with each ranker.
-
-        Args:
-            query: at most 1,000 characters.
-            passages: 2 to 50 texts of at most 5,000 characters.
-            rankers: 1 to 4 names.
-            relevant: one mark a passage; None or no True: the query has no judgements.
+        """Order passages for a query with each ranker; `relevant` marks some of them, or the query has no judgements.
 
         Raises:
             UserError: a value out of bounds, an unknown ranker.

@@ -164,27 +164,21 @@ def compare(
     values = {run.ranker: np.array([by_query[run.ranker][q] for q in common]) for run in runs}
     ordered = sorted(runs, key=lambda run: -values[run.ranker].mean())
     letters = groups(values)
-    standings = tuple(
-        Standing(
-            run.ranker,
-            float(values[run.ranker].mean()),
-            bootstrap_interval(values[run.ranker]),
-            letters[run.ranker],
-            _unjudged(run, common, judged),
+    standings = []
+    for run in ordered:
+        mean, interval = float(values[run.ranker].mean()), bootstrap_interval(values[run.ranker])
+        standings.append(
+            Standing(run.ranker, mean, interval, letters[run.ranker], _unjudged(run, common, judged))
         )
-        for run in ordered
-    )
-    left_out = len(set.union(*everywhere)) - len(common) if queries is None else 0
-    first = ordered[0]
     return Comparison(
-        first.task,
-        first.source,
-        first.split,
+        runs[0].task,
+        ordered[0].source,
+        runs[0].split,
         measure,
-        len(common),
-        left_out,
-        standings,
-        tuple(_pairs(ordered, values, common)),
+        queries=len(common),
+        left_out=len(set.union(*everywhere)) - len(common) if queries is None else 0,
+        standings=tuple(standings),
+        pairs=tuple(_pairs(ordered, values, common)),
     )
 
 

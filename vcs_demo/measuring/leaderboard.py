@@ -45,15 +45,14 @@ def rows(task: str, source: str | None = None) -> list[Row]:
         if same_passages and not _changed(run):
             newest.setdefault((run.ranker, run.source), run)
     measure = main_measure(task)
-    measured = sorted(newest.values(), key=lambda run: -run.metrics[measure])
+    runs = sorted(newest.values(), key=lambda run: -run.metrics[measure])
     reported: dict[str, dict[str, float]] = {}
     for figure in REPORTED:
         if figure.task == task:
             reported.setdefault(figure.ranker, {})[figure.measure] = figure.value
-    letters = _groups(measured, measure)
-    return [
-        Row(run.ranker, run.metrics, run, letters.get((run.source, run.ranker), "")) for run in measured
-    ] + [Row(name, metrics, None) for name, metrics in reported.items()]
+    letters = _groups(runs, measure)
+    listed = [Row(run.ranker, run.metrics, run, letters.get((run.source, run.ranker), "")) for run in runs]
+    return listed + [Row(name, metrics, None) for name, metrics in reported.items()]
 
 
 def measures(task: str, paper: bool) -> list[str]:
@@ -64,12 +63,10 @@ def measures(task: str, paper: bool) -> list[str]:
     names = [main_measure(task), "accuracy@1", "map", "mrr@10", "ndcg@10"]
     if task.startswith("vimedretrieve"):
         names += [f"accuracy@{k}" for k in ACCURACY_AT]
-    measures = []
+    listed = []
     for name in dict.fromkeys(names):
-        measures.append(name)
-        if paper and not name.startswith(("mrr", "ndcg")):
-            measures.append(f"{name} (paper)")
-    return measures
+        listed += [name, f"{name} (paper)"] if paper and not name.startswith(("mrr", "ndcg")) else [name]
+    return listed
 
 
 def measured(task: str, source: str) -> dict[str, Run]:

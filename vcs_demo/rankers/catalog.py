@@ -58,14 +58,15 @@ def shipped_path(name: str) -> Path:
 
 @lru_cache
 def _checked(folder: Path, expected: str) -> Path:
+    name = quoted("/".join(folder.parts[-2:]))
     try:
         with (folder / "model.safetensors").open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise UserError(f"The weights of {quoted(folder.name)} cannot be read: {error.strerror}.") from error
+        raise UserError(f"The weights of {name} cannot be read: {error.strerror}.") from error
     if digest != expected:
         raise UserError(
-            f"The weights of {quoted(folder.name)} hash to {digest[:16]}…, not {expected[:16]}…; they are not loaded. "
+            f"The weights of {name} hash to {digest[:16]}…, not {expected[:16]}…; they are not loaded. "
             "Reinstall requirements.txt."
         )
     return folder

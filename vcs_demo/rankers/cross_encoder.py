@@ -8,7 +8,7 @@ import numpy as np
 from vcs_demo.background import Progress
 from vcs_demo.rankers.base import PassageIndex
 from vcs_demo.rankers.bm25 import BM25Ranker
-from vcs_demo.rankers.dense import ModelRanker
+from vcs_demo.rankers.dense import SAFE, ModelRanker
 
 if TYPE_CHECKING:
     from sentence_transformers import CrossEncoder
@@ -29,13 +29,7 @@ class CrossEncoderRanker(ModelRanker):
     def _load(self) -> "CrossEncoder":
         from sentence_transformers import CrossEncoder
 
-        return CrossEncoder(
-            str(self.path),
-            local_files_only=True,
-            trust_remote_code=False,
-            num_labels=1,
-            max_length=self.usage.max_length,
-        )
+        return CrossEncoder(str(self.path), num_labels=1, max_length=self.usage.max_length, **SAFE)
 
     @property
     def fingerprint(self) -> str:
@@ -67,9 +61,8 @@ class _RerankedIndex(PassageIndex):
         self._bm25 = BM25Ranker().index(self._passages, progress) if len(self._passages) > DEPTH else None
 
     def score(self, queries: Sequence[str]) -> np.ndarray:
-        return np.array([self._score(query) for query in queries], dtype=np.float32).reshape(
-            len(queries), len(self._passages)
-        )
+        scores = np.array([self._score(query) for query in queries], dtype=np.float32)
+        return scores.reshape(len(queries), len(self._passages))
 
     def _score(self, query: str) -> np.ndarray:
         if self._bm25 is None:

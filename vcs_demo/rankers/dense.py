@@ -25,7 +25,7 @@ TRAINING_QUERIES = "training_queries.txt"
 _ENCODING = 2  # raise when our own encoding or rounding changes
 _WEIGHTY = {".safetensors", ".json", ".txt", ".model", ".codes", ".bin"}  # endings of what decides a score
 _WEIGHTLESS = {TRAINING_QUERIES, "training.json"}
-_SAFE = {"local_files_only": True, "trust_remote_code": False}
+SAFE = {"local_files_only": True, "trust_remote_code": False}  # no network, no code from a model's folder
 KEPT_FROM = 64  # passages: fewer are encoded anew faster than they are worth keeping
 
 
@@ -166,7 +166,7 @@ class DenseRanker(ModelRanker):
 
         usage = self.usage
         if usage.pooling is None:
-            model = SentenceTransformer(str(self.path), **_SAFE)
+            model = SentenceTransformer(str(self.path), **SAFE)
         else:
             model = SentenceTransformer(modules=_encoder(self.path, usage.pooling))
         if usage.prompts is not None:
@@ -209,5 +209,5 @@ def _encoder(path: Path, pooling: str) -> list:
     """Put the modules of a plain encoder together."""
     from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
 
-    transformer = Transformer(str(path), model_kwargs=_SAFE, config_kwargs=_SAFE, processor_kwargs=_SAFE)
+    transformer = Transformer(str(path), model_kwargs=SAFE, config_kwargs=SAFE, processor_kwargs=SAFE)
     return [transformer, Pooling(transformer.get_embedding_dimension(), pooling_mode=pooling)]
