@@ -36,13 +36,7 @@ def outcome(metrics: dict[str, dict[str, Any]], measure: str) -> str:
 
 
 def verdict(metrics: dict[str, dict[str, Any]], measure: str, lang: str = "en") -> str:
-    """Say in one sentence whether the model got better, by the paired interval of one measure.
-
-    Args:
-        metrics: as `comparison` returns them.
-        measure: one of them.
-        lang: `en` or `vi`.
-    """
+    """Say in one sentence, in `en` or `vi`, whether the model got better, by the paired interval of one measure."""
     row = metrics[measure]
     low, high = row["difference_interval"]
     figures = {"before": f"{row['before']:.3f}", "after": f"{row['after']:.3f}", "low": f"{low:+.3f}"}

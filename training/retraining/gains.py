@@ -44,11 +44,7 @@ def gains(before: Sequence[Effect], after: Sequence[Effect]) -> list[dict[str, A
 
     Means are over queries, each query's labels averaged first, with 95 % bootstrap intervals; the difference is
     paired by query. For `hard` and `trivial` the margin should grow, for `false_negative` the similarity, and the
-    term should fall.
-
-    Args:
-        before: under the base model.
-        after: under the new one, of the same labels in the same order.
+    term should fall. Both sides are of the same labels in the same order.
     """
     rows = []
     for label, measures in SHOWN.items():

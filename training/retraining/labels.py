@@ -44,11 +44,7 @@ def check_floors(
 
 
 def evaluation_source(asked: str | None, sources: set[str]) -> str:
-    """Return the source to evaluate on: the one asked for, else VCS_SOURCE, else where the labels came from.
-
-    Args:
-        asked: the source that was given, if any.
-        sources: those of the labels.
+    """Return the source to evaluate on: the one asked for, else VCS_SOURCE, else the one of the labels' `sources`.
 
     Raises:
         UserError: the labels came from a folder, of which they name no path.

@@ -47,14 +47,10 @@ class UnfinishedRun:
         self._lock.release()
 
     def prepare(self, config: dict[str, Any], *, restart: bool) -> None:
-        """Begin, or continue the run that was stopped if it is the same.
-
-        Args:
-            config: what decides which model comes out.
-            restart: delete the checkpoints of an earlier run, whatever it was.
+        """Begin a run, or continue the one that was stopped if `config`, which decides the model, is the same.
 
         Raises:
-            UserError: the run that was stopped is another one.
+            UserError: the run that was stopped is another one, and `restart` does not ask to forget it.
         """
         path = self.folder / "config.json"
         if self._aside.exists() and not self.output.exists():  # killed between the two moves of an overwrite
@@ -70,11 +66,7 @@ class UnfinishedRun:
         write_json(path, config)
 
     def progress(self, **state: Any) -> None:
-        """Write where the run is to `progress.json`, for whoever watches.
-
-        Args:
-            state: `stage`, and while training `step`, `total`, `loss` and `eta` (seconds).
-        """
+        """Write to `progress.json` the `stage`, and while training `step`, `total`, `loss` and `eta` (seconds)."""
         write_json(self.folder / "progress.json", {"at": time.time(), **state}, indent=None)
         if "step" not in state:
             say(state["stage"] + " …")

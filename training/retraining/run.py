@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from annotations.exchange.manifest import Manifest, read_labels
 from training.losses import ContextSearchLoss
@@ -24,9 +24,6 @@ from vcs_demo.measuring.evaluate import evaluate
 from vcs_demo.paths import models_dir
 from vcs_demo.rankers.dense import DenseRanker
 from vcs_demo.terminal import say
-
-if TYPE_CHECKING:
-    from sentence_transformers import SentenceTransformer
 
 _PACKAGES = ("sentence-transformers", "transformers", "torch", "datasets")
 
@@ -78,13 +75,8 @@ def retrain(settings: RetrainSettings) -> Result:
     _check_batch(settings, data)
     say(f"{len(data.rows)} training rows: " + ", ".join(f"{n} {name}" for name, n in data.counts.items()))
     with UnfinishedRun(settings.output) as run:
-        config = {
-            "settings": settings.as_facts(),
-            "base": base.fingerprint,
-            "data": data.fingerprint,
-            "evaluation": task.fingerprint,
-        }
-        run.prepare(config, restart=settings.restart)
+        config = {"settings": settings.as_facts(), "base": base.fingerprint, "data": data.fingerprint}
+        run.prepare(config | {"evaluation": task.fingerprint}, restart=settings.restart)
         result = Result(settings.output, _train(settings, run, base, frozen.manifest, data, task))
         say(result.verdict)
         run.finish(overwrite=settings.overwrite)
@@ -128,7 +120,10 @@ def _train(
     facts = {
         "name": settings.output.name,
         "base": {"name": base.name, "fingerprint": base.fingerprint},
-        **_of_model(model),
+        "dimensions": model.get_embedding_dimension(),
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "prompts": model.prompts,
+        "tokens": model.max_seq_length if math.isfinite(model.max_seq_length or math.inf) else None,
         "settings": settings.as_facts(),
         "steps": steps,
         "labels": manifest.as_json() | {"sentence": manifest.sentence()},
@@ -153,15 +148,6 @@ def _train(
     }
     write_files(run.model, facts, sorted(trained_on))
     return facts
-
-
-def _of_model(model: "SentenceTransformer") -> dict[str, Any]:
-    return {
-        "dimensions": model.get_embedding_dimension(),
-        "parameters": sum(p.numel() for p in model.parameters()),
-        "prompts": model.prompts,
-        "tokens": model.max_seq_length if math.isfinite(model.max_seq_length or math.inf) else None,
-    }
 
 
 def _check_batch(settings: RetrainSettings, data: TrainingSet) -> None:
