@@ -1,4 +1,4 @@
-"""Files written whole or not at all, and lines of JSON that every reader takes as one line."""
+"""Write files whole or not at all, and JSON lines that every reader splits alike."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Where things are kept: one data directory, from $VCS_DATA_DIR (default ./data)."""
+"""Paths in the data directory, which is $VCS_DATA_DIR (default ./data)."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What is done to every text before anything else: one Unicode form, one way to cut, one hash."""
+"""Text helpers: one Unicode form, one way to cut into syllables, one content hash, one way to show."""
 
 import hashlib
 import re

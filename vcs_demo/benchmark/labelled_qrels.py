@@ -24,8 +24,8 @@ class Judgement(NamedTuple):
 def with_labels(task: Task, judgements: Iterable[Judgement]) -> tuple[Task, int]:
     """Return the task with confirmed false negatives counted as relevant, and how many there are.
 
-    Passages are told by their text, so a label counts wherever its passage stands. The task's source says that it was
-    changed, so that its runs are never taken for those on the benchmark as published.
+    Passages are recognised by their text, so a label counts for every copy of its passage. The task's source gets the
+    suffix ` + labels`, so that its runs are never mistaken for those on the benchmark as published.
     """
     queries = {content_hash(text): query for query, text in task.queries.items()}
     passages: dict[str, list[str]] = {}

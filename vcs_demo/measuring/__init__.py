@@ -1,1 +1,1 @@
-"""Metrics, kept runs, comparisons and the leaderboard."""
+"""Metrics, stored runs, comparisons and the leaderboard."""

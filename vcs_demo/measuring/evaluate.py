@@ -24,11 +24,6 @@ ENOUGH = 5.0  # seconds of single queries tell how long one takes
 _PACKAGES = ("bm25s", "numpy", "sentence-transformers", "torch")
 
 
-def training_hashes(ranker: Ranker) -> frozenset[str]:
-    """Return `ranker.training_hashes`."""
-    return ranker.training_hashes
-
-
 def evaluate(
     task: Task, ranker: Ranker, *, skip_hashes: Collection[str] = (), progress: Progress | None = None
 ) -> Run:

@@ -44,7 +44,7 @@ class _BM25Index(PassageIndex):
     def score(self, queries: Sequence[str]) -> np.ndarray:
         scores = np.zeros((len(queries), self._size), dtype=np.float32)
         for row, query in enumerate(queries):
-            known = [i for t in syllables(query) if (i := self._vocabulary.get(t)) is not None]
-            if known:
-                scores[row] = self._bm25.get_scores_from_ids(known)
+            terms = [i for t in syllables(query) if (i := self._vocabulary.get(t)) is not None]
+            if terms:
+                scores[row] = self._bm25.get_scores_from_ids(terms)
         return scores

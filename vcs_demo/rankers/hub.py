@@ -1,4 +1,4 @@
-"""Models of the Hugging Face hub: how each is used, and how its files are had."""
+"""Models of the Hugging Face hub: how each is used, and how its files are found in the cache or downloaded."""
 
 import re
 from contextlib import suppress
@@ -35,7 +35,7 @@ class HubModel:
 
     @property
     def untrainable(self) -> bool:
-        """Tell whether training cannot start from it: it scores pairs, or takes segmented words."""
+        """Tell whether training cannot start from it: it scores pairs, or needs segmented words."""
         return self.reranker or self.usage.segmented
 
 
@@ -45,7 +45,7 @@ def is_hub_id(name: str) -> bool:
 
 
 def hub_model(name: str) -> HubModel:
-    """Return what stands for a bare `owner/name[@revision]`: an encoder whose own files say how it is used."""
+    """Return the model of a bare `owner/name[@revision]`: an encoder whose own files say how it is used."""
     repository, _, revision = name.partition("@")
     return HubModel(repository, revision or "main")
 
@@ -83,7 +83,7 @@ def download(model: HubModel) -> Path:
     name = quoted(f"{model.repository}@{model.revision}")
     if constants.is_offline_mode():
         raise UserError(
-            f"The model {name} is not in the cache, and HF_HUB_OFFLINE forbids to fetch it; unset it, or take "
+            f"The model {name} is not in the cache, and HF_HUB_OFFLINE forbids a download; unset it, or choose "
             "another ranker."
         )
     try:

@@ -1,4 +1,4 @@
-"""Passage vectors: exact search over them, in process; encoded once and kept on disk."""
+"""Passage vectors: exact search over them, in process, and their cache on disk."""
 
 import os
 from collections.abc import Callable, Sequence
