@@ -1,8 +1,5 @@
 """The error that a person is meant to read."""
 
-import sys
-from collections.abc import Callable
-
 
 class UserError(Exception):
     """One clear sentence: the offending value, what is valid, and the remedy.
@@ -17,26 +14,6 @@ class UserError(Exception):
     def __init__(self, message: str, key: str = "", **values: object) -> None:
         super().__init__(message)
         self.key, self.values = key, values
-
-
-def carried_out(command: Callable[[], int | None], interrupted: str) -> int:
-    """Run a command; return its exit code, 1 after one clear line on standard error, or 130 when it was stopped.
-
-    Args:
-        command: does the work; None counts as 0.
-        interrupted: what to say when it was stopped.
-    """
-    try:
-        return command() or 0
-    except UserError as error:
-        sys.stderr.write(f"error: {error}\n")
-        return 1
-    except OSError as error:
-        sys.stderr.write(f"error: {error.filename or 'a file'}: {error.strerror or error}\n")
-        return 1
-    except KeyboardInterrupt:
-        sys.stderr.write(f"\n{interrupted}\n")
-        return 130
 
 
 def reason(error: BaseException, *, root: bool = False) -> str:

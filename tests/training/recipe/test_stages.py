@@ -15,7 +15,7 @@ from training.recipe import dev, stages
 from training.recipe.__main__ import command, main
 from training.recipe.work import read_tower
 from vcs_demo.benchmark.tasks import load_task
-from vcs_demo.measuring.evaluate import evaluate, training_hashes
+from vcs_demo.measuring.evaluate import evaluate
 from vcs_demo.rankers.dense import DenseRanker
 from vcs_demo.text import content_hash
 
@@ -75,7 +75,7 @@ def test_the_stages_make_a_model_that_the_app_loads_and_evaluates(work, tmp_path
 def test_what_a_model_was_trained_on_travels_with_it(work, tmp_path):
     assert run("save", work=work, run_name="static", output=tmp_path / "m") == 0
     ranker, trained = DenseRanker("m", tmp_path / "m"), load_task("vimedretrieve", "mini", "train")
-    assert content_hash(next(iter(trained.queries.values())))[:16] in training_hashes(ranker)
+    assert content_hash(next(iter(trained.queries.values())))[:16] in ranker.training_hashes
     assert evaluate(load_task("mnli-r", "mini", "test"), ranker).skipped == 0
 
 
