@@ -250,7 +250,7 @@ def scale(size: int) -> None:
 
     with tempfile.TemporaryDirectory(prefix="vcs-bench-") as name:
         path, chance = Path(name) / "labels.db", random.Random(0)
-        with LabelStore(path, log=False) as store:
+        with LabelStore(path) as store:
             store.add_candidates(
                 Candidate.create(
                     query=f"Câu hỏi {n // 4}?",

@@ -55,7 +55,7 @@ def repair(path: Path) -> list[str]:
     sentences = []
     for copy in [*copies, None] if logged else copies:
         try:
-            report = restore(path, copy, chosen=False)
+            report = restore(path, copy)
         except (BackupError, NotALabelDatabase) as error:
             sentences.append(f"A snapshot was passed over: {error}")
             continue

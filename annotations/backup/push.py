@@ -174,7 +174,7 @@ def restore_from(destination: Destination, database: Path | str) -> RestoreRepor
             joined.writelines(part.read_bytes() for part in parts if part.parent.name == group)
         copies = sorted(box.glob(f"snapshots/{group}/*.db"))
         try:
-            report = restore(fresh, copies[-1] if copies else None, chosen=False)
+            report = restore(fresh, copies[-1] if copies else None)
         except (BackupError, NotALabelDatabase) as error:
             log.warning("the snapshot in %s is passed over: %s", destination.name, error)
             report = restore(fresh)

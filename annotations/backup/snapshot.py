@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from annotations.database.connection import connect
-from annotations.database.eventlog import append, hold, log_path
-from annotations.database.replay import compare, insert_missing
+from annotations.database.connection import LabelDatabase, connect
+from annotations.database.eventlog import hold, log_path
+from annotations.database.replay import Gap, compare, insert_missing
 from annotations.store.label_store import LabelStore
 from vcs_demo.errors import UserError, quoted
 
@@ -87,7 +87,7 @@ def check(path: Path | str) -> None:
 
 
 def restore(
-    database: Path | str, snapshot: Path | str | None = None, *, replay: bool = True, chosen: bool = True
+    database: Path | str, snapshot: Path | str | None = None, *, replay: bool = True
 ) -> RestoreReport:
     """Put a snapshot in the database's place, and on top what only the log has.
 
@@ -96,11 +96,11 @@ def restore(
     Args:
         database: the path of the database.
         snapshot: None: all is made out of the log.
-        replay: off, what only the log has is left out, and the log notes that it stays out.
-        chosen: off, nobody chose this snapshot, so it must be one of this log and have nothing that was left out.
+        replay: off, what only the log has is left out: the log is moved aside too, and what is restored is also the
+            newest snapshot, so that what was left out does not come back when the database is lost.
 
     Raises:
-        BackupError: the snapshot is missing, damaged or another database's, or there is nothing to restore from.
+        BackupError: the snapshot is missing or damaged, or there is nothing to restore from.
         NotALabelDatabase: the snapshot is something else.
         DatabaseUnavailable: the app or another command has the database open.
     """
@@ -115,21 +115,21 @@ def restore(
         try:
             if snapshot is not None:
                 shutil.copyfile(snapshot, part)
-            with LabelStore(part, log=False) as store:
-                with store.database.write():
-                    gap = compare(store.database, log)
-                    if gap.disowned and not chosen:
-                        raise BackupError(f"{quoted(snapshot)} is of another database than the event log.")
-                    events = insert_missing(store.database, gap) if replay else 0
+            with closing(LabelDatabase(part, read_only=False, log=False)) as made:
+                gap, events = Gap(), 0
+                if replay:
+                    with made.write():
+                        gap = compare(made, log)
+                        events = insert_missing(made, gap)
                 count = (
                     "SELECT (SELECT count(*) FROM candidates) AS candidates, count(*) AS events FROM events"
                 )
-                counts = store.database.rows(count)[0]
+                counts = made.rows(count)[0]
             check(part)
-            aside = move_aside(database)
             if not replay:
-                left_out = [{"kind": "left_out", "table": table, "key": key} for table, key in gap.missing]
-                append(log, left_out)
+                backups(database).mkdir(exist_ok=True)
+                shutil.copyfile(part, default_path(database))
+            aside = move_aside(database, *([] if replay else [log]))
             part.replace(database)
         finally:
             part.unlink(missing_ok=True)

@@ -28,7 +28,7 @@ LOGGED = {  # kind in the log → table
 class LabelDatabase:
     """Rows in, rows out, for several threads; arguments and errors as of `LabelStore`."""
 
-    def __init__(self, path: Path | str, *, read_only: bool, log: bool) -> None:
+    def __init__(self, path: Path | str, *, read_only: bool, log: bool = True) -> None:
         self.path = MEMORY if str(path) == MEMORY else Path(path)
         self.lock = RLock()
         self.db = connect(path, read_only=read_only)

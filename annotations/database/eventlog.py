@@ -37,7 +37,17 @@ class EventLog:
 
     def append(self, records: Iterable[dict]) -> None:
         """Write records and wait until they are on disk; raises OSError."""
-        append(self.path, records)
+        lines = "".join(map(json_line, records)).encode()
+        if not lines:
+            return
+        with self.path.open("a+b") as file:
+            if file.seek(0, os.SEEK_END):
+                file.seek(-1, os.SEEK_END)
+                if file.read(1) != b"\n":  # a write that was cut off must not swallow the next one
+                    lines = b"\n" + lines
+            file.write(lines)
+            file.flush()
+            os.fsync(file.fileno())
 
     def cut(self, size: int) -> None:
         """Take back what was written after so many bytes; raises OSError."""
@@ -47,21 +57,6 @@ class EventLog:
     def close(self) -> None:
         """Release the lock."""
         self._lock.close()
-
-
-def append(path: Path, records: Iterable[dict]) -> None:
-    """Write records to the end of a log and wait until they are on disk; raises OSError."""
-    lines = "".join(map(json_line, records)).encode()
-    if not lines:
-        return
-    with path.open("a+b") as file:
-        if file.seek(0, os.SEEK_END):
-            file.seek(-1, os.SEEK_END)
-            if file.read(1) != b"\n":  # a write that was cut off must not swallow the next one
-                lines = b"\n" + lines
-        file.write(lines)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def hold(log: Path, *, alone: bool = False) -> ReadWriteLock:

@@ -8,9 +8,6 @@ there be one label more than the overlap.) Of several lines with one token the l
 
 The other way round, rows that the log lacks, because it was lost or a snapshot was copied here alone, are appended to
 it, and what came after them again, so that the log stays in the order of the database.
-
-`restore --no-replay` appends a line `{"kind": "left_out", "table": …, "key": …}` for each row that must stay out: it
-takes back the lines before it.
 """
 
 import json
@@ -37,13 +34,11 @@ class Gap:
         missing: (table, key) → the log's record of a row that the database lacks, in the log's order.
         unlogged: table → keys of the rows that the log lacks.
         unreadable: how many lines are damaged, or fit nothing.
-        disowned: the database has rows that a restore left out, or shares no event with the log.
     """
 
     missing: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     unlogged: dict[str, set[str]] = field(default_factory=dict)
     unreadable: int = 0
-    disowned: bool = False
 
 
 def compare(database: LabelDatabase, log: Path) -> Gap:
@@ -52,8 +47,6 @@ def compare(database: LabelDatabase, log: Path) -> Gap:
     here = {table: {row[0] for row in database.db.execute(query)} for table, query in sql.items()}
     gap = Gap(unlogged={table: set(keys) for table, keys in here.items()})
     tables = {kind.encode(): table for kind, table in LOGGED.items()}
-    left_out: set[tuple[str, str]] = set()
-    events = 0
     for line in read_log(log):
         start = _KEY.match(line) if line.endswith(b"}\n") else None
         if start:  # known without reading the rest: nearly every line, at nearly every start
@@ -63,25 +56,12 @@ def compare(database: LabelDatabase, log: Path) -> Gap:
             if record is None:
                 gap.unreadable += 1
                 continue
-            if record.get("kind") == "left_out":
-                row = str(record.get("table")), str(record.get("key"))
-                gap.missing.pop(row, None)
-                left_out.add(row)
-                continue
             table = LOGGED.get(str(record.get("kind")), "events")
             key = str(record.get(_key(table)))
             if key not in here[table]:
                 gap.missing.pop((table, key), None)
                 gap.missing[table, key] = record
         gap.unlogged[table].discard(key)
-        if left_out:
-            left_out.discard((table, key))
-        events += table == "events"
-    taken_back = [(table, key) for table, key in left_out if key in here.get(table, ())]
-    for table, key in taken_back:
-        gap.unlogged[table].add(key)
-    strange = bool(events and here["events"]) and gap.unlogged["events"] == here["events"]
-    gap.disowned = bool(taken_back) or strange
     return gap
 
 

@@ -32,7 +32,6 @@ class LabelStore(StandingLabels):
     Args:
         path: the database; made if missing (unless read-only).
         read_only: open an existing one without changing anything.
-        log: keep the event log; off only while restoring from it.
         clock: tells the time, with its zone.
 
     Raises:
@@ -45,10 +44,9 @@ class LabelStore(StandingLabels):
         path: Path | str,
         read_only: bool = False,
         *,
-        log: bool = True,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self.database = LabelDatabase(path, read_only=read_only, log=log)
+        self.database = LabelDatabase(path, read_only=read_only)
         self.path, self.clock = self.database.path, clock
         try:
             for sentence in catch_up(self.database):

@@ -218,19 +218,6 @@ def test_a_write_that_fails_takes_its_lines_back(path, make, monkeypatch):
     assert (state(path), log_of(path).read_bytes()) == before
 
 
-def test_snapshots_of_another_database_are_passed_over(path, make):
-    before = state(path)
-    (copy,) = (path.parent / "backups").iterdir()
-    copy.unlink()
-    with LabelStore(path.parent / "other.db") as other:
-        other.add_candidates([make(1)])
-        other.label(make(1).id, "mai", "trivial", token="elsewhere")
-        snapshot(other, default_path(path))
-    path.unlink()
-    assert "of another database" in repair(path)[0]
-    assert state(path) == before
-
-
 def test_what_is_not_ours_or_newer_is_refused_and_stays(path, tmp_path):
     other = tmp_path / "else" / "labels.db"
     other.parent.mkdir()
