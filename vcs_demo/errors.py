@@ -7,7 +7,7 @@ class UserError(Exception):
     Commands print it and exit with 1; the app shows it as a message. The traceback is for the log.
 
     Attributes:
-        key: names the sentence, for an interface that has it in other languages; empty where it has not.
+        key: names the sentence in `vcs_demo/words`, which has it in every language; empty: it is in English alone.
         values: what the sentence is filled with.
     """
 
