@@ -16,47 +16,36 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # run as a scri
 from training.paper.settings import EXPERIMENTS, ExperimentSettings
 from vcs_demo.terminal import SETTINGS, SpreadCommand, options_of, run, say
 
-EXAMPLES = {
-    "baseline": "--base vcs-static",
-    "ablation": "--seeds 0 1 2 --design",
-    "temperature": "--temperatures 0.05 0.1 0.2 0.4 0.7",
-    "domain": "--general pairs.jsonl",
-    "report": "--csv results",
-}
-
-
-def _example(name: str) -> str:
-    return f"Example: python training/experiments.py {name} {EXAMPLES[name]}"
-
-
-command = click.Group("python training/experiments.py", help=__doc__, context_settings=SETTINGS,
-                      epilog=_example("ablation"))  # fmt: skip
+NAME = "python training/experiments.py"
+EXAMPLE = f"Example: {NAME} ablation --base vcs-static --seeds 0 1 2 --epochs 1"
+command = click.Group(NAME, help=__doc__, context_settings=SETTINGS, epilog=EXAMPLE)
 
 
 def _add(kind: type[ExperimentSettings]) -> None:
-    @command.command(
-        kind.name, cls=SpreadCommand, help=kind.about, short_help=kind.about, epilog=_example(kind.name)
-    )
+    epilog = f"Example: {NAME} {kind.name} {kind.example}"
+
+    @command.command(kind.name, SpreadCommand, help=kind.__doc__, short_help=kind.__doc__, epilog=epilog)
     @options_of(kind)
     @click.pass_context
     def experiment(context: click.Context, /, **values: object) -> None:
         from training.paper.run import run as carry_out
 
         # Only what was given: a default stays as the settings have it, also in the JSON that tells runs apart.
-        given = {
-            n: v for n, v in values.items() if context.get_parameter_source(n) is not ParameterSource.DEFAULT
-        }
-        carry_out(kind(**given))
+        source = context.get_parameter_source
+        carry_out(
+            kind(**{n: value for n, value in values.items() if source(n) is not ParameterSource.DEFAULT})
+        )
 
 
 for _kind in EXPERIMENTS.values():
     _add(_kind)
 
 
-@command.command("report", epilog=_example("report"))
-@click.option(
-    "--csv", type=click.Path(file_okay=False, path_type=Path), help="folder for results.csv and curves.csv"
-)
+FOLDER = click.Path(file_okay=False, path_type=Path)
+
+
+@command.command("report", epilog=f"Example: {NAME} report --csv results")
+@click.option("--csv", type=FOLDER, help="folder for results.csv and curves.csv")
 def report(csv: Path | None) -> None:
     """Print tables of all that was run, with intervals, warning signs and the paper's figures, as Markdown."""
     from training.paper.report import report as markdown

@@ -1,11 +1,11 @@
 """What an experiment trains and evaluates on: its tasks, and the training rows of an arm."""
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
 from annotations.candidates import LabelledCandidate
+from annotations.exchange.files import read_jsonl
 from annotations.mining import mine
 from training.paper.arms import Arm
 from training.paper.settings import DomainTransfer, ExperimentSettings
@@ -88,16 +88,10 @@ def _general(settings: DomainTransfer) -> RetrievalTask:
 
 
 def _pairs(path: Path) -> Iterator[dict[str, str]]:
-    try:
-        lines = path.read_text("utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", "it is not UTF-8")
-        raise UserError(f"{quoted(path.name)} cannot be read: {reason}.") from error
-    for number, line in enumerate(lines, start=1):
+    for line, row in read_jsonl(path):
         try:
-            row = json.loads(line)
             yield {"question": nfc(row["query"]), "context": nfc(row["positive"])}
-        except (ValueError, KeyError, TypeError) as error:
+        except (KeyError, TypeError) as error:
             raise UserError(
-                f"Line {number} of {quoted(path.name)} is no object with the texts `query` and `positive`."
+                f"Line {line} of {quoted(path.name)} is no object with the texts `query` and `positive`."
             ) from error

@@ -15,6 +15,7 @@ from vcs_demo.tables import Table, figure
 from vcs_demo.words import say
 
 if TYPE_CHECKING:
+    import pandas as pd
     import plotly.graph_objects as go
     from sqlite_utils import Database
 
@@ -47,7 +48,7 @@ def _markdown(database: "Database", name: str, setting: str) -> Iterator[str]:
     runs = runs_of(database, name, setting)
     yield f"## {name}"
     if name in EXPERIMENTS:
-        yield EXPERIMENTS[name].about
+        yield EXPERIMENTS[name].__doc__ or ""
     yield from (f"    {command}" for command in sorted({run["command"] for run in runs}))
     rows = summary(database, name, setting)
     measured = table(rows, runs, bold="**")
@@ -73,7 +74,7 @@ def table(rows: Sequence[dict], runs: Sequence[dict], lang: str = "en", bold: st
         rows: of `summary`.
         runs: of `runs_of`.
         lang: `en` or `vi`.
-        bold: set before and after differences whose interval excludes 0.
+        bold: set around differences whose interval excludes 0.
     """
     cells = {(row["arm"], row["task"], row["measure"]): _cell(row, bold) for row in rows}
     heads = [say(lang, f"experiments.{key}") for key in ("arm", "seeds", "seconds")]
@@ -117,47 +118,46 @@ def curves(database: "Database", runs: Sequence[dict], lang: str = "en") -> "lis
     import pandas as pd
     import plotly.express as px
 
+    # Plotly reads names as HTML.
+    arms = [(run["key"], escape(run["arm"]), run["seed"]) for run in runs]
+    signs = [
+        (run["key"], sign["curve"], sign["step"], escape(said(sign, lang)))
+        for run in runs
+        for sign in json.loads(run["signs"])
+    ]
+    signs = pd.DataFrame(signs, columns=["key", "curve", "step", "said"])
+    points = pd.DataFrame(database["curves"].rows, columns=["key", "step", *CURVES])
+    points = pd.DataFrame(arms, columns=["key", "arm", "seed"]).merge(points, on="key")
     figures = []
     for measure in CURVES:
-        query = (
-            f"select step, {measure} value from curves where key = ? and {measure} is not null order by step"
-        )
-        parts, signs = [], []
-        for run in runs:
-            part = pd.DataFrame(database.query(query, [run["key"]]), columns=["step", "value"])
-            # The mean over a fiftieth of the curve before each point.
-            part["value"] = part["value"].astype(float).rolling(max(1, len(part) // 50), min_periods=1).mean()
-            # Plotly reads names as HTML.
-            parts.append(part.assign(arm=escape(run["arm"]), seed=run["seed"]))
-            at = dict(zip(part["step"], part["value"], strict=True))
-            signs += [
-                (sign["step"], at[sign["step"]], escape(said(sign, lang)), escape(run["arm"]))
-                for sign in json.loads(run["signs"])
-                if sign["curve"] == measure and sign["step"] in at
-            ]
-        points = pd.concat(parts)
-        if points.empty:
+        part = points.dropna(subset=[measure])
+        if part.empty:
             continue
-        longest = points.groupby(["arm", "seed"]).size().max()
-        drawn = px.line(points, x="step", y="value", color="arm", line_group="seed", hover_data=["seed"],
-                        markers=bool(longest <= 30))  # fmt: skip
-        if signs:
-            x, y, texts, arms = zip(*signs, strict=True)
-            colours = {line.name: line.line.color for line in drawn.data}
-            drawn.add_scatter(x=x, y=y, hovertext=texts, hoverinfo="text", mode="markers", showlegend=False,
-                              marker={"color": [colours[arm] for arm in arms], "size": 11, "symbol": "x"})  # fmt: skip
-        drawn.update_layout(
-            title=say(lang, f"curve.{measure}", measure=WATCHED),
-            xaxis_title=("step", "bước")[lang == "vi"], yaxis_title=None, legend_title=None,
+        by_run = part.groupby("key")[measure]
+        part = part.assign(value=by_run.transform(_smooth))
+        few = bool(by_run.size().max() <= 30)
+        lines = px.line(part, "step", "value", "key", color="arm", hover_data=["seed"], markers=few)
+        marked = part.merge(signs[signs["curve"] == measure], on=["key", "step"])
+        cross = {"color": marked["arm"].map({line.name: line.line.color for line in lines.data}), "size": 11}
+        lines.add_scatter(
+            x=marked["step"], y=marked["value"], hovertext=marked["said"], hoverinfo="text",
+            mode="markers", marker=cross | {"symbol": "x"}, showlegend=False,
+        )  # fmt: skip
+        lines.update_layout(
+            title=say(lang, f"curve.{measure}", measure=WATCHED), xaxis_title=say(lang, "curve.step"),
             height=400, margin={"l": 50, "r": 20, "t": 50, "b": 40}, legend={"orientation": "h", "y": -0.25},
             paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)", font={"color": "#888"},
+            yaxis_title=None, legend_title=None, yaxis_type="log" if measure == "gradient" else "linear",
         )  # fmt: skip
-        drawn.update_xaxes(gridcolor="rgba(136,136,136,.25)")
-        drawn.update_yaxes(
-            gridcolor="rgba(136,136,136,.25)", type="log" if measure == "gradient" else "linear"
-        )
-        figures.append(drawn)
+        lines.update_xaxes(gridcolor="rgba(136,136,136,.25)")
+        lines.update_yaxes(gridcolor="rgba(136,136,136,.25)")
+        figures.append(lines)
     return figures
+
+
+def _smooth(values: "pd.Series") -> "pd.Series":
+    """Return the mean over a fiftieth of the curve before each point."""
+    return values.rolling(max(1, len(values) // 50), min_periods=1).mean()
 
 
 def _write_csv(database: "Database", folder: Path) -> None:

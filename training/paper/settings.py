@@ -15,7 +15,7 @@ class ExperimentSettings(Settings):
         UserError: a value out of range, or a seed given twice.
     """
 
-    name, about = "", ""  # of the command
+    name, example = "", ""  # of the command, whose help is the docstring
 
     source: str = setting("mini", "mini, hub or a folder: train, validation and test splits")
     base: str = setting("minilm", "ranker name or SentenceTransformer directory to start from")
@@ -53,30 +53,27 @@ class ExperimentSettings(Settings):
 
 @dataclass(frozen=True)
 class Baseline(ExperimentSettings):
-    """One arm: what the paper compares its loss with."""
+    """InfoNCE, τ = 0.1, in-batch; every task, beside the paper's figures."""
 
-    name, about = "baseline", "InfoNCE, τ = 0.1, in-batch; every task, beside the paper's figures"
+    name, example = "baseline", "--base vcs-static"
 
     temperature: float = setting(0.1, "temperature of the softmax", above=0, metavar="τ")
 
 
 @dataclass(frozen=True)
 class Ablation(Baseline):
-    """Loss and negatives; and what the authors' code changes at once, taken apart."""
+    """{InfoNCE, modified} × {in-batch, hard negatives}, and weight and directions apart."""
 
-    name, about = (
-        "ablation",
-        "{InfoNCE, modified} × {in-batch, hard negatives}, and weight and directions apart",
-    )
+    name, example = "ablation", "--seeds 0 1 2 --design"
 
     design: bool = setting(False, "also no prefix, and CLS pooling")
 
 
 @dataclass(frozen=True)
 class TemperatureSweep(ExperimentSettings):
-    """An arm per temperature."""
+    """The modified loss at several τ, with validation after every epoch."""
 
-    name, about = "temperature", "the modified loss at several τ, with validation after every epoch"
+    name, example = "temperature", "--temperatures 0.05 0.1 0.2 0.4 0.7"
 
     epochs: float = setting(10, "passes over the rows", above=0)
     temperatures: tuple[float, ...] = setting(
@@ -86,9 +83,9 @@ class TemperatureSweep(ExperimentSettings):
 
 @dataclass(frozen=True)
 class DomainTransfer(Baseline):
-    """An arm per kind of text."""
+    """Medical text alone against general text and a mixture of the two, equally many pairs."""
 
-    name, about = "domain", "medical text against general text and a mixture of the two, equally many pairs"
+    name, example = "domain", "--general pairs.jsonl"
 
     general: Path | None = setting(
         None, "JSONL of query, positive [default: the reranking tasks' pairs]", metavar="FILE"

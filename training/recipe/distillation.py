@@ -1,6 +1,7 @@
 """What a larger encoder says of a batch, as a loss for the smaller one that has its vocabulary."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -36,6 +37,7 @@ def chosen_layers(teacher: ContextEncoder, texts: Tokens, count: int) -> list[in
     return kept
 
 
+@dataclass(frozen=True)
 class Distillation:
     """Draws a tower to a teacher: token by token, text by text, and in how a batch's passages rank for its queries.
 
@@ -47,27 +49,26 @@ class Distillation:
     the divergence (Hinton et al., arXiv 1503.02531) being from the teacher's softmax of cosines over a temperature to
     the tower's. Negatives take part as passages, and have no softmax of their own.
 
-    Args:
+    Attributes:
         teacher: the larger encoder; it is not trained.
         prompts: its prompts of queries and of passages, token ids.
         temperature: of the softmaxes.
     """
 
-    def __init__(
-        self, teacher: ContextEncoder, prompts: Sequence[np.ndarray], temperature: float = 0.02
-    ) -> None:
-        self._teacher, self._prompts, self._temperature = teacher, prompts, temperature
+    teacher: ContextEncoder
+    prompts: Sequence[np.ndarray]
+    temperature: float = 0.02
 
     def __call__(self, tower: ContextEncoder, batch: Batch) -> Tensor:
         """Return the loss of a batch, a scalar."""
-        query, passage = self._prompts
+        query, passage = self.prompts
         queries, theirs, unlike = self._read(tower, batch.queries, query, 1)
         others, their_others, unlike_too = self._read(tower, batch.passages + batch.negatives, passage, 0)
         loss = 5 * (unlike + unlike_too)
         for own, wanted in ((queries, theirs), (others, their_others)):
             loss = loss + 10 * (1 - torch.cosine_similarity(own, wanted)).mean()
         scores, wanted = (
-            normalize(q) @ normalize(p).T / self._temperature
+            normalize(q) @ normalize(p).T / self.temperature
             for q, p in ((queries, others), (theirs, their_others))
         )
         size = len(batch.queries)
@@ -93,9 +94,7 @@ class Distillation:
             texts = [tokens[i][:longest] for i in part]
             states, mask = tower.states(texts)
             with torch.no_grad():
-                theirs, there = self._teacher.states(
-                    [np.concatenate([prompt, text[prompted:]]) for text in texts]
-                )
+                theirs, there = self.teacher.states([np.append(prompt, text[prompted:]) for text in texts])
             own.append(mean(states, mask))
             wanted.append(mean(theirs, there))
             mask = mask[:, 1 + prompted :]  # without <s> and the prompt

@@ -7,7 +7,8 @@ Wang et al., "Multilingual E5 Text Embeddings", arXiv 2402.05672; MIT. It is rea
 import json
 import struct
 from collections.abc import Iterable, Sequence
-from itertools import islice
+from io import BytesIO
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -71,9 +72,9 @@ def read(path: Path) -> Pretrained:
         UserError: the path is neither, or broken.
     """
     try:
-        found = _folder(path) if path.is_dir() else _file(path)
-        _check(found)
-        return found
+        encoder = _folder(path) if path.is_dir() else _file(path)
+        _check(encoder)
+        return encoder
     except Exception as error:  # safetensors, torch and struct raise many kinds for a broken file
         raise UserError(
             f"{quoted(path)} is not multilingual-e5-small ({quoted(error, 120)}); give a folder of "
@@ -91,18 +92,16 @@ def _folder(path: Path) -> Pretrained:
     return Pretrained([(text, float(score)) for text, score in model["vocab"]], kept)
 
 
-def _check(found: Pretrained) -> None:
-    words = len(found.weights[_EMBEDDINGS["emb.word"]])
-    if not UNKNOWN < len(found.pieces) <= words:
-        raise ValueError(f"{len(found.pieces)} pieces for {words} vectors")
-    names = set(_EMBEDDINGS.values())
-    for layer in range(found.layers):
-        names |= {
-            f"encoder.layer.{layer}.{part}.{kind}" for part in _PARTS.values() for kind in ("weight", "bias")
-        }
-    if names != set(found.weights) or not found.layers:
-        raise ValueError(f"{len(names ^ set(found.weights))} tensors too few or too many")
-    for name, value in found.weights.items():
+def _check(encoder: Pretrained) -> None:
+    words = len(encoder.weights[_EMBEDDINGS["emb.word"]])
+    if not UNKNOWN < len(encoder.pieces) <= words:
+        raise ValueError(f"{len(encoder.pieces)} pieces for {words} vectors")
+    ends = [f"{part}.{kind}" for part in _PARTS.values() for kind in ("weight", "bias")]
+    names = {f"encoder.layer.{layer}.{end}" for layer in range(encoder.layers) for end in ends}
+    names |= set(_EMBEDDINGS.values())
+    if names != set(encoder.weights) or not encoder.layers:
+        raise ValueError(f"{len(names ^ set(encoder.weights))} tensors too few or too many")
+    for name, value in encoder.weights.items():
         if SIZE not in value.shape and "intermediate.dense.bias" not in name:
             raise ValueError(f"{name} is of shape {tuple(value.shape)}")
         if not torch.isfinite(value).all():
@@ -126,30 +125,28 @@ def _packed(raw: bytes) -> Pretrained:
     - i32 tensors, then of each: u16 length of its name, the name, u8 kind, u32 numbers, u64 offset, u64 bytes;
     - the tensors: float32, or blocks as `_unpacked` reads them.
     """
-    size, _, _, inner, _, places, types, _, _, count = struct.unpack_from("<7ifii", raw, 8)
-    at = 8 + 40 + 16  # past the ids of the specials
-    (length,) = struct.unpack_from("<Q", raw, at)
-    ends = np.frombuffer(raw, "<u4", count + 1, at + 8)
-    scores = np.frombuffer(raw, "<f4", count, at + 8 + ends.nbytes)
-    at += 8 + ends.nbytes + scores.nbytes
+    file = BytesIO(raw)
+
+    def take(form: str) -> tuple:
+        return struct.unpack("<" + form, file.read(struct.calcsize("<" + form)))
+
+    file.seek(8)
+    size, _, _, inner, _, places, types, _, _ = take("7ifi")
+    count, *_, length = take("5iQ")
+    ends = np.frombuffer(file.read(4 * (count + 1)), "<u4", count + 1)
+    scores = np.frombuffer(file.read(4 * count), "<f4", count).tolist()
+    text = file.read(length)
     if ends[0] != 0 or ends[-1] != length or (np.diff(ends.astype(np.int64)) < 0).any():
         raise ValueError("its pieces do not follow one another")
-    pieces = [raw[at + a : at + b].decode() for a, b in zip(ends[:-1], ends[1:], strict=True)]
-    at += length
-    at += 8 + struct.unpack_from("<I", raw, at + 4)[0]  # past the normalisation of characters
-    (tensors,) = struct.unpack_from("<i", raw, at)
-    at += 4
+    pieces = [text[a:b].decode() for a, b in pairwise(ends)]
+    file.seek(take("iI")[1], 1)  # past the normalisation of characters
     weights = {}
-    for _ in range(tensors):
-        (length,) = struct.unpack_from("<H", raw, at)
-        name = raw[at + 2 : at + 2 + length].decode()
-        at += 2 + length + 1
-        numbers, start, stored = struct.unpack_from("<IQQ", raw, at)
-        at += 20
+    for _ in range(*take("i")):
+        name = file.read(*take("H")).decode()
+        _, numbers, start, stored = take("BIQQ")
         values = _unpacked(raw[start : start + stored], numbers)
         if name in _EMBEDDINGS:
-            full = _EMBEDDINGS[name]
-            shape = (-1,) if ".ln." in name else (-1, size)
+            full, shape = _EMBEDDINGS[name], (-1,) if ".ln." in name else (-1, size)
         else:
             layer, part, kind = name[1:].split(".")
             full = f"encoder.layer.{layer}.{_PARTS[part]}.{'weight' if kind == 'w' else 'bias'}"
@@ -158,7 +155,7 @@ def _packed(raw: bytes) -> Pretrained:
         weights[full] = torch.from_numpy(values).reshape(shape)
     if len(weights[_EMBEDDINGS["emb.pos"]]) != places or len(weights[_EMBEDDINGS["emb.type"]]) != types:
         raise ValueError("its tensors do not have the sizes of its header")
-    return Pretrained(list(zip(pieces, map(float, scores), strict=True)), weights)
+    return Pretrained(list(zip(pieces, scores, strict=True)), weights)
 
 
 def _unpacked(raw: bytes, numbers: int) -> np.ndarray:
@@ -179,21 +176,15 @@ def tokenizer_of(pieces: Sequence[tuple[str, float]]) -> "Tokenizer":
     from tokenizers import AddedToken, Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
 
     tokenizer = Tokenizer(models.Unigram(list(pieces), unk_id=UNKNOWN))
-    tokenizer.normalizer = normalizers.Sequence(
-        [
-            normalizers.NFKC(),
-            normalizers.Lowercase(),
-            normalizers.Replace(Regex(r"\s+"), " "),
-            normalizers.Strip(),
-        ]
-    )
+    spaces = normalizers.Replace(Regex(r"\s+"), " ")
+    steps = [normalizers.NFKC(), normalizers.Lowercase(), spaces, normalizers.Strip()]
+    tokenizer.normalizer = normalizers.Sequence(steps)
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
     begin, end = pieces[BOS][0], pieces[EOS][0]
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single=f"{begin} $A {end}", special_tokens=[(begin, BOS), (end, EOS)]
-    )
-    tokenizer.add_special_tokens([AddedToken(text) for text, _ in pieces[: UNKNOWN + 1]])
-    tokenizer.add_special_tokens([AddedToken(QUERY)])
+    ends = [(begin, BOS), (end, EOS)]
+    tokenizer.post_processor = processors.TemplateProcessing(f"{begin} $A {end}", special_tokens=ends)
+    specials = [text for text, _ in pieces[: UNKNOWN + 1]]
+    tokenizer.add_special_tokens([AddedToken(text) for text in (*specials, QUERY)])
     return tokenizer
 
 
@@ -215,26 +206,20 @@ def cut(base: Pretrained, texts: Iterable[str], size: int) -> tuple["Tokenizer",
     waiting = iter(texts)
     while batch := [text[:COUNTED] for text in islice(waiting, 5000)]:
         encoded = whole.encode_batch_fast(batch, add_special_tokens=False)
-        counts += np.bincount(
-            np.concatenate([e.ids for e in encoded]).astype(np.int64), minlength=len(counts)
-        )
+        ids = np.concatenate([e.ids for e in encoded]).astype(np.int64)
+        counts += np.bincount(ids, minlength=len(counts))
     order = [int(i) for i in np.argsort(-counts[: len(base.pieces)], kind="stable") if counts[i]]
     letters = [i for i in order if len(base.pieces[i][0]) == 1][:LETTERS]
     needed |= set(letters)
-    kept = sorted(needed | set([i for i in order if i not in needed][: max(0, size - len(needed))]))
-    tokenizer = tokenizer_of([base.pieces[i] for i in kept])
-    words = base.weights[_EMBEDDINGS["emb.word"]]
-    prompt = [kept.index(i) for i in whole.encode(PROMPTS[0] + "a", add_special_tokens=False).ids[:-1]]
-    rows = words[torch.tensor(kept)]
+    ids = sorted(needed | set([i for i in order if i not in needed][: max(0, size - len(needed))]))
+    pieces, name = [base.pieces[i] for i in ids], _EMBEDDINGS["emb.word"]
+    prompt = [ids.index(i) for i in prompts(whole)[0]]
+    rows = base.weights[name][torch.tensor(ids)]
     rows = torch.cat([rows, rows[prompt].mean(dim=0, keepdim=True)])
-    return tokenizer, Pretrained(
-        [base.pieces[i] for i in kept], base.weights | {_EMBEDDINGS["emb.word"]: rows}
-    )
+    return tokenizer_of(pieces), Pretrained(pieces, base.weights | {name: rows})
 
 
 def prompts(tokenizer: "Tokenizer") -> list[np.ndarray]:
     """Return the token ids of the two prompts that the encoder was trained with, int32."""
-    return [
-        np.asarray(tokenizer.encode(f"{prompt}a", add_special_tokens=False).ids[:-1], dtype=np.int32)
-        for prompt in PROMPTS
-    ]
+    encoded = (tokenizer.encode(f"{prompt}a", add_special_tokens=False) for prompt in PROMPTS)
+    return [np.asarray(one.ids[:-1], dtype=np.int32) for one in encoded]

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
     from transformers import BertModel
 
-DIMENSIONS = SIZE
 MAX_TOKENS = 224
 
 
@@ -37,7 +36,7 @@ class StaticTable(nn.Module):
     def __init__(self, vocabulary: int, seed: int = 0) -> None:
         super().__init__()
         generator = torch.Generator().manual_seed(seed)
-        self.table = nn.Parameter(torch.randn(vocabulary, DIMENSIONS, generator=generator) * 0.1)
+        self.table = nn.Parameter(torch.randn(vocabulary, SIZE, generator=generator) * 0.1)
 
     def forward(self, tokens: Tokens) -> Tensor:
         """Average token vectors."""
@@ -78,21 +77,18 @@ class ContextEncoder(nn.Module):
     MICROBATCH = 2048  # padded tokens of one forward pass
 
     def __init__(
-        self,
-        vocabulary: int,
-        layers: int,
-        heads: int = 12,
-        places: int = MAX_TOKENS,
-        inner: int = 4 * DIMENSIONS,
+        self, vocabulary: int, layers: int, heads: int = 12, places: int = MAX_TOKENS, inner: int = 4 * SIZE
     ) -> None:
         from transformers import BertConfig, BertModel
 
         super().__init__()
-        self.facts = {"vocabulary": vocabulary, "layers": layers, "heads": heads}
-        self.facts |= {"places": places, "inner": inner}
+        self.facts = {"vocabulary": vocabulary, "layers": layers, "heads": heads} | {
+            "places": places,
+            "inner": inner,
+        }
         config = BertConfig(
             vocab_size=vocabulary,
-            hidden_size=DIMENSIONS,
+            hidden_size=SIZE,
             num_hidden_layers=layers,
             num_attention_heads=heads,
             intermediate_size=inner,
@@ -116,20 +112,16 @@ class ContextEncoder(nn.Module):
         weights = {name: value for name, value in base.weights.items() if name.startswith("embeddings.")}
         for new, old in enumerate(chosen):
             start = f"encoder.layer.{old}."
-            weights |= {
-                f"encoder.layer.{new}.{name.removeprefix(start)}": value
-                for name, value in base.weights.items()
-                if name.startswith(start)
-            }
+            old_names = [name for name in base.weights if name.startswith(start)]
+            weights |= {f"encoder.layer.{new}.{n.removeprefix(start)}": base.weights[n] for n in old_names}
         for name, rows in (("position", MAX_TOKENS), ("token_type", 1)):
             name = f"embeddings.{name}_embeddings.weight"
             weights[name] = weights[name][:rows].clone()
-        tower = cls(
-            len(weights["embeddings.word_embeddings.weight"]),
-            len(chosen),
-            places=len(weights["embeddings.position_embeddings.weight"]),
-            inner=len(weights["encoder.layer.0.intermediate.dense.bias"]),
+        words, places = (
+            len(weights[f"embeddings.{name}_embeddings.weight"]) for name in ("word", "position")
         )
+        inner = len(weights["encoder.layer.0.intermediate.dense.bias"])
+        tower = cls(words, len(chosen), places=places, inner=inner)
         tower.bert.load_state_dict(weights)
         tower.after_step()
         return tower
@@ -194,24 +186,20 @@ class ContextEncoder(nn.Module):
         from sentence_transformers.sentence_transformer.modules import Pooling
         from transformers import BertModel, PreTrainedTokenizerFast
 
-        begin, pad, end, unknown = (tokenizer.id_to_token(i) for i in (BOS, PAD, EOS, UNKNOWN))
+        ids = {"bos_token": BOS, "pad_token": PAD, "eos_token": EOS, "unk_token": UNKNOWN}
+        names = {name: tokenizer.id_to_token(i) for name, i in ids.items()}
+        names["model_input_names"] = ["input_ids", "attention_mask"]
+        longest = self.facts["places"]
         whole = BertModel(self.bert.config)  # with the pooler that loaders expect, which nothing reads
         for weights in whole.pooler.parameters():
             nn.init.zeros_(weights)
         whole.load_state_dict(whole.state_dict() | self.bert.state_dict())
         with tempfile.TemporaryDirectory() as folder:
             whole.save_pretrained(folder)
-            PreTrainedTokenizerFast(
-                tokenizer_object=tokenizer,
-                pad_token=pad,
-                unk_token=unknown,
-                bos_token=begin,
-                eos_token=end,
-                model_max_length=self.facts["places"],
-                model_input_names=["input_ids", "attention_mask"],
-            ).save_pretrained(folder)
-            transformer = Transformer(folder, max_seq_length=self.facts["places"])
-        modules = [transformer, Pooling(DIMENSIONS, pooling_mode="mean"), Normalize()]
+            fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=longest, **names)
+            fast.save_pretrained(folder)
+            transformer = Transformer(folder, max_seq_length=longest)
+        modules = [transformer, Pooling(SIZE, pooling_mode="mean"), Normalize()]
         return SentenceTransformer(modules=modules, device="cpu")
 
 

@@ -90,8 +90,7 @@ def train(
                 f"{tokens / seconds:,.0f} tokens/s  {left / 60:.1f} min left"
             )
         if step % settings.every == 0 or step == settings.steps:
+            state = {"tower": tower.state_dict(), "optimizer": optimizer.state_dict(), "step": step}
             with written_whole(path, "wb") as file:
-                torch.save(
-                    {"tower": tower.state_dict(), "optimizer": optimizer.state_dict(), "step": step}, file
-                )
+                torch.save(state, file)
             watch(step, tower)

@@ -93,7 +93,7 @@ def test_the_report_prints_arms_intervals_and_the_papers_figures(
     capsys.readouterr()
     assert main(["report", "--csv", str(tmp_path / "csv")]) == 0
     text, told = capsys.readouterr()
-    assert text.startswith("## domain\n\nmedical text against general text")
+    assert text.startswith("## domain\n\nMedical text alone against general text and")
     assert "    python training/experiments.py domain --source " in text and "CSV in" in told
     arm = next(line for line in text.splitlines() if line.startswith("| general text"))
     assert arm.split(" | ")[1].strip() == "2" and " ± " in arm and "; Δ " in arm
