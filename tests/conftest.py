@@ -4,7 +4,9 @@ import os
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # on a busy machine, torch's threads else spin away the time
+os.environ.setdefault(
+    "OMP_WAIT_POLICY", "PASSIVE"
+)  # on a busy machine, torch's threads else spin away the time
 
 import sqlite3
 import traceback

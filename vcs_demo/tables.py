@@ -47,11 +47,12 @@ class Table:
 
     def markdown(self, level: int = 3) -> str:
         """Return a Markdown table with its title and notes; no cell can break it."""
-        from tabulate import tabulate
+        import tabulate
 
+        tabulate.MIN_PADDING = 0  # a head needs no more room than a cell
         cells = [[cell(str(value), None) for value in row] for row in self.rows]
         heads = [cell(str(head), None) for head in self.heads]
-        table = tabulate(cells, heads, tablefmt="github", disable_numparse=True) if heads else ""
+        table = tabulate.tabulate(cells, heads, tablefmt="github", disable_numparse=True) if heads else ""
         parts = [f"{'#' * level} {self.title}" if self.title else "", table, *self.notes]
         return "\n\n".join(part for part in parts if part)
 

@@ -1,6 +1,7 @@
 """What the commands share: click's settings and types, one-line errors, progress on a terminal."""
 
 import math
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import Field, fields
@@ -66,7 +67,11 @@ def run(command: click.Command, arguments: Sequence[str] | None, interrupted: st
             prog_name=command.name if " " in (command.name or "") else None,
             standalone_mode=False,
         )
+        sys.stdout.flush()
         return result if isinstance(result, int) else 0
+    except BrokenPipeError:  # whoever reads has seen enough, such as `head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except click.exceptions.NoArgsIsHelpError as error:
         sys.stderr.write(error.format_message() + "\n")
         return 2
