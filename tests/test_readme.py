@@ -6,12 +6,14 @@ from importlib import import_module
 from pathlib import Path
 
 import click
+import numpy as np
 import pytest
 
 from vcs_demo.benchmark.tasks import MAIN_TASKS, TASK_NAMES, load_task
 from vcs_demo.measuring.comparison import compare
 from vcs_demo.measuring.evaluate import evaluate
 from vcs_demo.rankers.catalog import CATALOG, load_ranker
+from vcs_demo.rankers.dense import DenseRanker
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("vcs_demo", "annotations", "training")
@@ -183,15 +185,25 @@ QUICK = ("bm25", "vcs-static")
 
 @pytest.fixture(scope="session")
 def measured():
-    """Return a function that evaluates a ranker on a task of VCS-mini, once a session."""
-    tasks, rankers, runs = {}, {}, {}
+    """Return a function that evaluates a ranker on a task of VCS-mini, once a session; no text is encoded twice."""
+    encode, vectors, tasks, rankers, runs = DenseRanker.encode, {}, {}, {}, {}
 
-    def run(task, ranker):
-        if (task, ranker) not in runs:
-            tasks[task] = tasks.get(task) or load_task(task)
-            rankers[ranker] = rankers.get(ranker) or load_ranker(ranker)
-            runs[task, ranker] = evaluate(tasks[task], rankers[ranker])
-        return runs[task, ranker]
+    def encode_once(ranker, texts, *, query=False, **settings):
+        known = vectors.setdefault((ranker.fingerprint, query), {})
+        new = [text for text in dict.fromkeys(texts) if text not in known]
+        known |= zip(new, encode(ranker, new, query=query, **settings), strict=True)
+        return np.stack([known[text] for text in texts])
+
+    def run(task_name, name):
+        if (task_name, name) not in runs:
+            task = tasks[task_name] = tasks.get(task_name) or load_task(task_name)
+            ranker = rankers[name] = rankers.get(name) or load_ranker(name)
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(DenseRanker, "encode", encode_once)
+                if isinstance(ranker, DenseRanker):  # all at once: a group's few would be slower
+                    ranker.encode(list(task.passages.values()))
+                runs[task_name, name] = evaluate(task, ranker)
+        return runs[task_name, name]
 
     return run
 
