@@ -1,11 +1,11 @@
 """What an experiment trains and evaluates on: its tasks, and the training rows of an arm."""
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
 from annotations.candidates import LabelledCandidate
-from annotations.exchange.files import read_jsonl
 from annotations.mining import mine
 from training.paper.arms import Arm
 from training.paper.settings import DomainTransfer, ExperimentSettings
@@ -88,10 +88,11 @@ def _general(settings: DomainTransfer) -> RetrievalTask:
 
 
 def _pairs(path: Path) -> Iterator[dict[str, str]]:
-    for line, row in read_jsonl(path):
+    for number, line in enumerate(path.read_bytes().splitlines(), start=1):
         try:
+            row = json.loads(line)
             yield {"question": nfc(row["query"]), "context": nfc(row["positive"])}
-        except (KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError) as error:
             raise UserError(
-                f"Line {line} of {quoted(path.name)} is no object with the texts `query` and `positive`."
+                f"Line {number} of {quoted(path.name)} is no object with the texts `query` and `positive`."
             ) from error
