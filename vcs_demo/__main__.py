@@ -186,12 +186,11 @@ def compare(
 def rankers() -> None:
     """The rankers known by name, and which are on this machine."""
     from vcs_demo.rankers.catalog import CATALOG, available, retrained
-    from vcs_demo.rankers.hub_models import HUB
 
     present = set(available())
     rows = []
     for entry in CATALOG.values():
-        where = "here" if entry.name in present else f"hub, {HUB[entry.name].model.repository}"
+        where = "here" if entry.name in present else f"hub, {entry.hub.repository}"
         rows.append([entry.name, entry.about, entry.licence, where])
     rows += [[name, "in the models folder", "see its card", "here"] for name in retrained()]
     note = "Those of the hub are fetched when `evaluate` or `compare` first names them; then the app lists them too."

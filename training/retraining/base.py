@@ -4,9 +4,8 @@ import math
 from typing import TYPE_CHECKING
 
 from vcs_demo.errors import UserError, quoted
-from vcs_demo.rankers.catalog import load_ranker
+from vcs_demo.rankers.catalog import known_hub_model, load_ranker
 from vcs_demo.rankers.dense import DenseRanker
-from vcs_demo.rankers.hub_models import HUB
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -23,7 +22,7 @@ def check_base(name: str) -> None:
     Raises:
         UserError: it is no embedding model, or its texts are segmented words.
     """
-    model = HUB[name].model if name in HUB else None
+    model = known_hub_model(name)
     if name == "bm25" or (model and model.reranker):
         raise UserError(_NO_EMBEDDING_MODEL.format(quoted(name)))
     if model and model.usage.segmented:

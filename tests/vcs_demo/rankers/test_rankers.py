@@ -1,10 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from vcs_demo.errors import UserError
 from vcs_demo.rankers.base import PassageIndex, Ranker
 from vcs_demo.rankers.bm25 import BM25Ranker
-from vcs_demo.rankers.catalog import SHIPPED_SHA256, available, load_ranker, minilm_path, shipped_path
+from vcs_demo.rankers.catalog import CATALOG, available, installed_path, load_ranker
 from vcs_demo.rankers.dense import DenseRanker
 from vcs_demo.rankers.fusion import FusionRanker, standardised, worst_ranks
 
@@ -160,14 +162,11 @@ def test_a_visitor_cannot_name_a_directory(tiny_model_dir):
             load_ranker(name, allow_paths=False)
 
 
-def test_weights_with_another_hash_are_refused(monkeypatch):
-    monkeypatch.setattr("vcs_demo.rankers.catalog.MINILM_SHA256", "0" * 64)
+@pytest.mark.parametrize("name", ["vcs-20m", "vcs-static", "minilm"])
+def test_weights_with_another_hash_are_refused(name, monkeypatch):
+    monkeypatch.setitem(CATALOG, name, replace(CATALOG[name], sha256="0" * 64))
     with pytest.raises(UserError, match="not loaded"):
-        minilm_path()
-    for name in SHIPPED_SHA256:
-        monkeypatch.setitem(SHIPPED_SHA256, name, "0" * 64)
-        with pytest.raises(UserError, match="not loaded"):
-            shipped_path(name)
+        installed_path(name)
 
 
 def test_a_folder_that_is_no_model_is_one_sentence(tmp_path):
@@ -178,7 +177,7 @@ def test_a_folder_that_is_no_model_is_one_sentence(tmp_path):
         _ = load_ranker(str(tmp_path)).model
 
 
-@pytest.mark.parametrize("name", list(SHIPPED_SHA256))
+@pytest.mark.parametrize("name", ["vcs-20m", "vcs-static"])
 def test_weights_kept_in_half_precision_are_used_in_single(name):
     """In half precision an optimizer's first step turns a table into noise."""
     import torch

@@ -15,8 +15,7 @@ from vcs_demo.benchmark.sources import source_label
 from vcs_demo.errors import UserError, quoted
 from vcs_demo.library import Library
 from vcs_demo.paths import models_dir
-from vcs_demo.rankers.catalog import CATALOG, OURS, available
-from vcs_demo.rankers.hub_models import HUB
+from vcs_demo.rankers.catalog import CATALOG, OURS, available, known_hub_model
 from vcs_demo.ui.access import Access, Person, guarded
 from vcs_demo.ui.components import QUIET, Localised, number
 from vcs_demo.ui.html import refusal
@@ -30,9 +29,8 @@ _NAME = re.compile(r"[\w.-]{1,60}")
 
 def bases() -> list[str]:
     """List what can be fine-tuned: the dense models that are here."""
-    return [
-        name for name in available() if name != "bm25" and not (name in HUB and HUB[name].model.untrainable)
-    ]
+    models = {name: known_hub_model(name) for name in available() if name != "bm25"}
+    return [name for name, model in models.items() if model is None or not model.untrainable]
 
 
 def asked(
