@@ -16,8 +16,8 @@ class Hub:
     """Repositories by (kind, `owner/name`); `requests` lists what was asked for.
 
     `hangs`: every answer waits until the hub closes. `breaks`: these files' next transfer breaks off in the middle.
-    `shortens`: these files arrive as their first half. `private`: names that only `token` may see. `refusals`: what the
-    next commits are answered with, a status, 0 for a commit that is made and its answer lost, or -1 for no answer.
+    `shortens`: these files arrive as their first half. `private`: names that only `token` may see. `refusals`: the
+    statuses that the next commits are answered with.
     """
 
     def __init__(self):
@@ -74,14 +74,9 @@ def hub():
 
         def commit(self, kind, name, folder):
             lines = [json.loads(line) for line in self.body().splitlines()]
-            refusal = state.refusals.pop(0) if state.refusals else None
-            if refusal == -1:
-                return state.closing.wait(60)
-            if refusal:
-                return self.refuse("", f"refused with {refusal}", refusal)
+            if state.refusals:
+                return self.refuse("", "refused", state.refusals.pop(0))
             head = state.revisions[kind, name]
-            if lines[0]["value"].get("parentCommit", head) != head:
-                return self.refuse("", "the head is another", 412)
             for line in lines[1:]:
                 path = folder / line["value"]["path"]
                 if line["key"] == "deletedFile":
@@ -90,9 +85,6 @@ def hub():
                     path.parent.mkdir(parents=True, exist_ok=True)
                     path.write_bytes(base64.b64decode(line["value"]["content"]))
             state.revisions[kind, name] = new = sha1(json.dumps([head, lines]).encode()).hexdigest()
-            if refusal == 0:
-                self.close_connection = True
-                return None
             return self.json(
                 {"success": True, "commitOid": new, "commitUrl": f"{state.url}/{kind}/{name}/commit/{new}"}
             )

@@ -30,15 +30,10 @@ class AssignmentRules(Settings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name, kinds in (
-            ("overlap", (int, type(None))),
-            ("lease_minutes", (int,)),
-            ("calibration", (bool,)),
-        ):
-            value = getattr(self, name)
-            if type(value) not in kinds:
-                said = "True or False" if bool in kinds else "a whole number"
-                raise UserError(f"--{name.replace('_', '-')} is {quoted(value)}; it must be {said}.")
+        for name, kind in {"overlap": int | None, "lease_minutes": int, "calibration": bool}.items():
+            value, must = getattr(self, name), "True or False" if kind is bool else "a whole number"
+            if not isinstance(value, kind):
+                raise UserError(f"--{name.replace('_', '-')} is {quoted(value)}; it must be {must}.")
 
 
 NAMES = tuple(field.name for field in fields(AssignmentRules))

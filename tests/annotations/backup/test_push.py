@@ -279,6 +279,11 @@ def test_an_empty_disk_gets_its_labels_from_a_repository(served, store, elsewher
         pusher.stop()
         assert pusher.state.destination == "team/labels" and pusher.state.error == ""
     assert pushed(Folder(served.folder)) == log_of(elsewhere)
+    copy = served.folder / snapshots(Folder(served.folder))[0]
+    for day in range(1, 9):
+        copy.with_name(f"labels-2020010{day}T000000Z.db").write_bytes(b"old")
+    assert push_now(store, repository) == 0
+    assert len(snapshots(Folder(served.folder))) == 7 and copy.exists()
     assert TOKEN not in caplog.text
 
 

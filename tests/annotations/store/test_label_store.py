@@ -1,4 +1,6 @@
 import sqlite3
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -281,3 +283,14 @@ def test_the_database_opens_for_two_at_once(tmp_path):
     for thread in running:
         thread.join()
     assert errors == []
+
+
+def test_an_existing_database_is_opened_without_heavy_imports(tmp_path):
+    LabelStore(tmp_path / "labels.db").close()
+    code = (
+        "import sys; from annotations.store.label_store import LabelStore\n"
+        "LabelStore(sys.argv[1]).close()\n"
+        "print({'sqlite_utils', 'numpy', 'huggingface_hub'} & set(sys.modules))"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "labels.db")]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "set()\n"
