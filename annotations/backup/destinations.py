@@ -107,11 +107,11 @@ class Repository:
         except Exception as error:
             status = error.response.status_code if isinstance(error, HfHubHTTPError) else 0
             if status in (401, 403):
-                said = f"The hub refused {here} ({status}); set HF_TOKEN to a token that may write to it."
+                message = f"The hub refused {here} ({status}); set HF_TOKEN to a token that may write to it."
             else:
                 text = " ".join(str(error).split()) or type(error).__name__
-                said = f"The hub cannot be reached for {here}: {text[:160].rstrip('.')}."
-            raise UserError(said) from error
+                message = f"The hub cannot be reached for {here}: {text[:160].rstrip('.')}."
+            raise UserError(message) from error
 
 
 Destination = Folder | Repository

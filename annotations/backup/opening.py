@@ -51,7 +51,7 @@ def repair(path: Path) -> list[str]:
         destination = destination_from_environment()
         report = restore_from(destination, path) if destination else None
         if report:
-            return [_said(what, quoted(destination.name), report)]
+            return [_sentence(what, quoted(destination.name), report)]
     sentences = []
     for copy in [*copies, None] if logged else copies:
         try:
@@ -61,7 +61,7 @@ def repair(path: Path) -> list[str]:
             continue
         return [
             *sentences,
-            _said(what, f"the snapshot {quoted(copy)} and the log" if copy else "the event log", report),
+            _sentence(what, f"the snapshot {quoted(copy)} and the log" if copy else "the event log", report),
         ]
     if there:
         raise BackupError(
@@ -89,7 +89,7 @@ def _trouble(path: Path) -> str:
     return "" if verdict == "ok" else " ".join(verdict.split())
 
 
-def _said(what: str, source: str, report: RestoreReport) -> str:
+def _sentence(what: str, source: str, report: RestoreReport) -> str:
     aside = f"; the former one is {quoted(report.moved_aside)}" if report.moved_aside else ""
     lost = f"; {report.unreadable} lines of the log could not be used" if report.unreadable else ""
     return f"{what}; it was restored from {source}: {report.events} events{lost}{aside}."

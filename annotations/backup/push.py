@@ -130,10 +130,10 @@ class Pusher:
                 push()
             self._state = PushState(self.destination.name, datetime.now(UTC))
         except Exception as error:  # whatever it is, it is tried again later
-            said = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
-            if said != self._state.error:
-                log.warning("not pushed, and tried again later: %s", said)
-            self._state = replace(self._state, error=said)
+            message = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+            if message != self._state.error:
+                log.warning("not pushed, and tried again later: %s", message)
+            self._state = replace(self._state, error=message)
 
 
 def push_now(store: LabelStore, destination: Destination) -> int:

@@ -54,10 +54,10 @@ class Facts(TypedDict, total=False):
 class TokenReused(UserError, ValueError):
     """A token that already stands for another event."""
 
-    def __init__(self, token: str, known: dict[str, Any]) -> None:
+    def __init__(self, token: str, event: dict[str, Any]) -> None:
         super().__init__(
-            f"The token {quoted(token)} already stands for another {known['kind']} "
-            f"(candidate {known['candidate_id']}); use a new token for every new action.",
+            f"The token {quoted(token)} already stands for another {event['kind']} "
+            f"(candidate {event['candidate_id']}); use a new token for every new action.",
             "error.token_reused",
         )
 

@@ -82,7 +82,7 @@ def insert_missing(database: LabelDatabase, gap: Gap) -> int:
 
 
 def catch_up(database: LabelDatabase) -> list[str]:
-    """Bring into the database what its log has, and into the log what the database has; say what it was.
+    """Bring into the database what its log has, and into the log what the database has; return what was done.
 
     Raises:
         DatabaseUnavailable: one of the two cannot be read or written.
@@ -94,12 +94,12 @@ def catch_up(database: LabelDatabase) -> list[str]:
         unreadable = gap.unreadable
         insert_missing(database, gap)
         database.to_log(_unlogged(database, gap))
-    here, said = quoted(database.path), []
+    here, sentences = quoted(database.path), []
     if gained := len(gap.missing) - (gap.unreadable - unreadable):
-        said.append(f"{gained} lines of the event log were not in {here}; they are now.")
+        sentences.append(f"{gained} lines of the event log were not in {here}; they are now.")
     if lacking := sum(map(len, gap.unlogged.values())):
-        said.append(f"{lacking} rows of {here} were not in the event log; they are now.")
-    return said
+        sentences.append(f"{lacking} rows of {here} were not in the event log; they are now.")
+    return sentences
 
 
 def _unlogged(database: LabelDatabase, gap: Gap) -> list[dict[str, Any]]:

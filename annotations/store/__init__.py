@@ -1,1 +1,1 @@
-"""The label store: what is recorded and what stands."""
+"""The label store: recording answers, and reading the labels."""

@@ -1,4 +1,4 @@
-"""What the labels say so far: the label that stands on each candidate, and how far labelling is."""
+"""Each candidate's standing label, and how far labelling is."""
 
 from collections import Counter
 from typing import Any
