@@ -14,14 +14,14 @@ def test_no_cell_breaks_a_markdown_table():
     assert table.markdown().splitlines() == [
         "### Title",
         "",
-        "| name   | text            |",
-        "|--------|-----------------|",
-        "| a      | one ¦ two three |",
-        "| b      | 0.5             |",
+        "| name | text            |",
+        "|------|-----------------|",
+        "| a    | one ¦ two three |",
+        "| b    | 0.5             |",
         "",
         "Note.",
     ]
-    assert markdown([Table(["x"], [["1"]]), Table([], [], notes=["end"])]).endswith("| 1   |\n\nend")
+    assert markdown([Table(["x"], [["1"]]), Table([], [], notes=["end"])]).endswith("| 1 |\n\nend")
 
 
 def test_csv_is_quoted_throughout():
