@@ -9,8 +9,20 @@ from vcs_demo.ui.access import Access, Person
 from vcs_demo.ui.header import backup_line, status_line
 from vcs_demo.ui.page import build_app
 
-NOW = datetime.now(UTC).replace(microsecond=0)
+NOW = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
 ROLES = ("annotator", "adjudicator", "admin")
+
+
+@pytest.fixture(autouse=True)
+def noon(monkeypatch):
+    """Let it be NOW, so that no test runs across midnight."""
+
+    class Noon(datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return NOW.astimezone(tz)
+
+    monkeypatch.setattr("vcs_demo.ui.header.datetime", Noon)
 
 
 def line(state, mode="accounts", role="admin", lang="en"):
