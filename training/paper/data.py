@@ -94,5 +94,5 @@ def _pairs(path: Path) -> Iterator[dict[str, str]]:
             yield {"question": nfc(row["query"]), "context": nfc(row["positive"])}
         except (ValueError, KeyError, TypeError) as error:
             raise UserError(
-                f"Line {number} of {quoted(path.name)} is no object with the texts `query` and `positive`."
+                f"Line {number} of {quoted(path.name)} is not a JSON object with the texts `query` and `positive`."
             ) from error

@@ -143,15 +143,7 @@ class _Experiment:
         data: TrainingSet,
         untrained: dict[str, float],
     ) -> None:
-        """Train one run, evaluate it, look for warning signs, and keep it all.
-
-        Args:
-            database: where it is kept.
-            config: of the run.
-            arm: how it is trained.
-            data: its rows.
-            untrained: the base's figures.
-        """
+        """Train the run of a configuration, evaluate it, look for warning signs, and keep it all."""
         from training.retraining.trainer import TrainingDiverged, fine_tune
 
         folder = data_dir() / "experiments" / key_of(config)  # a stopped run goes on from what is in it

@@ -3,19 +3,16 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
+from tokenizers import Tokenizer
 
 from training.recipe.corpus import Pair
-
-if TYPE_CHECKING:
-    from tokenizers import Tokenizer
 
 Tokens = list[np.ndarray]  # one int32 array of token ids a text
 
 
-def tokenised(tokenizer: "Tokenizer", texts: Sequence[str], longest: int) -> Tokens:
+def tokenised(tokenizer: Tokenizer, texts: Sequence[str], longest: int) -> Tokens:
     """Cut texts into at most `longest` token ids each, without special tokens."""
 
     def arrays() -> Iterator[np.ndarray]:
@@ -42,7 +39,7 @@ class Kind:
     negative: np.ndarray
 
     @classmethod
-    def of(cls, rows: Sequence[Pair], tokenizer: "Tokenizer", longest: int) -> "Kind":
+    def of(cls, rows: Sequence[Pair], tokenizer: Tokenizer, longest: int) -> "Kind":
         """Number and tokenise pairs."""
         numbers: dict[str, int] = {}
         table = [[numbers.setdefault(text, len(numbers)) if text else -1 for text in row] for row in rows]

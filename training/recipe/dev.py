@@ -1,23 +1,20 @@
 """Figures of a tower on held-out tasks, while it is trained: the tasks and metrics that every ranker is measured by."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from tokenizers import Tokenizer
 from torch.nn.functional import normalize
 
 from training.recipe.batches import tokenised
-from training.recipe.encoders import MAX_TOKENS, ContextEncoder, StaticTable
+from training.recipe.encoders import MAX_TOKENS, Tower
 from training.recipe.tokenizer import QUERY
 from vcs_demo.background import Progress
 from vcs_demo.benchmark.tasks import Task, load_task
 from vcs_demo.measuring.evaluate import evaluate
 from vcs_demo.rankers.base import PassageIndex, Ranker
 from vcs_demo.rankers.vectors import VectorIndex
-
-if TYPE_CHECKING:
-    from tokenizers import Tokenizer
 
 WATCHED = {("vimedretrieve", "validation"): ("accuracy@1", "accuracy@20"), ("mnli-r", "test"): ("map",)}
 PART = 512  # texts that are encoded at once
@@ -28,7 +25,7 @@ class TowerRanker(Ranker):
 
     name, fingerprint = "in training", ""
 
-    def __init__(self, tower: StaticTable | ContextEncoder, tokenizer: "Tokenizer", task: Task) -> None:
+    def __init__(self, tower: Tower, tokenizer: Tokenizer, task: Task) -> None:
         queries = (f"{QUERY} {query}" for query in task.queries.values())
         texts = list(dict.fromkeys([*task.passages.values(), *queries]))
         parts = [tokenised(tokenizer, texts[i : i + PART], MAX_TOKENS) for i in range(0, len(texts), PART)]
@@ -44,9 +41,7 @@ class TowerRanker(Ranker):
         return np.stack([self._vectors[text] for text in texts])
 
 
-def dev_figures(
-    tower: StaticTable | ContextEncoder, tokenizer: "Tokenizer", source: str
-) -> dict[str, list[float]]:
+def dev_figures(tower: Tower, tokenizer: Tokenizer, source: str) -> dict[str, list[float]]:
     """Return each watched measure's mean with its 95 % interval, on ViMedAQA's validation split and MNLI-R."""
     figures = {}
     for (name, split), measures in WATCHED.items():

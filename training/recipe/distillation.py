@@ -20,21 +20,21 @@ def chosen_layers(teacher: ContextEncoder, texts: Tokens, count: int) -> list[in
         UserError: the teacher has fewer layers, or none would be left.
     """
     layers = list(teacher.fast.encoder.layer)
-    kept = list(range(len(layers)))
-    if not 1 <= count <= len(kept):
-        raise UserError(f"--layers is {count}; the base has {len(kept)}.")
+    left = list(range(len(layers)))
+    if not 1 <= count <= len(left):
+        raise UserError(f"--layers is {count}; the base has {len(left)}.")
 
     def vectors(chosen: Sequence[int]) -> Tensor:
         teacher.fast.encoder.layer = torch.nn.ModuleList(layers[i] for i in chosen)
         with torch.no_grad():
             return normalize(teacher(texts))
 
-    whole = vectors(kept)
-    while len(kept) > count:
-        tried = [[other for other in kept if other != i] for i in kept]
-        kept = max(tried, key=lambda chosen: float((vectors(chosen) * whole).sum()))
+    whole = vectors(left)
+    while len(left) > count:
+        tried = [[other for other in left if other != i] for i in left]
+        left = max(tried, key=lambda chosen: float((vectors(chosen) * whole).sum()))
     teacher.fast.encoder.layer = torch.nn.ModuleList(layers)
-    return kept
+    return left
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,8 @@ class Distillation:
         queries, theirs, unlike = self._read(tower, batch.queries, query, 1)
         others, their_others, unlike_too = self._read(tower, batch.passages + batch.negatives, passage, 0)
         loss = 5 * (unlike + unlike_too)
-        for own, wanted in ((queries, theirs), (others, their_others)):
-            loss = loss + 10 * (1 - torch.cosine_similarity(own, wanted)).mean()
+        for ours, wanted in ((queries, theirs), (others, their_others)):
+            loss = loss + 10 * (1 - torch.cosine_similarity(ours, wanted)).mean()
         scores, wanted = (
             normalize(q) @ normalize(p).T / self.temperature
             for q, p in ((queries, others), (theirs, their_others))
@@ -79,27 +79,25 @@ class Distillation:
     def _read(
         self, tower: ContextEncoder, tokens: Tokens, prompt: np.ndarray, prompted: int
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Return both one's vectors and the mean squared difference of their tokens' states.
+        """Return the vectors of both, each (n, 384), and the mean squared difference of their tokens' states.
 
-        Args:
-            tower: the smaller one.
-            tokens: its texts, `prompted` tokens of which are its own prompt.
-            prompt: what the teacher reads in the place of these.
-            prompted: 0 or 1.
+        The teacher reads `prompt` in the place of the first `prompted` (0 or 1) tokens, the tower's own prompt.
         """
-        rows, own, wanted, unlike, total = [], [], [], torch.zeros(()), torch.zeros(())
+        rows, ours, wanted, unlike, total = [], [], [], torch.zeros(()), torch.zeros(())
         for part in tower.microbatches(tokens):
             rows += part
             longest = tower.facts["places"] - 2 - len(prompt)  # so that both cut a text at the same token
             texts = [tokens[i][:longest] for i in part]
             states, mask = tower.states(texts)
             with torch.no_grad():
-                theirs, there = self.teacher.states([np.append(prompt, text[prompted:]) for text in texts])
-            own.append(mean(states, mask))
-            wanted.append(mean(theirs, there))
+                theirs, their_mask = self.teacher.states(
+                    [np.append(prompt, text[prompted:]) for text in texts]
+                )
+            ours.append(mean(states, mask))
+            wanted.append(mean(theirs, their_mask))
             mask = mask[:, 1 + prompted :]  # without <s> and the prompt
             theirs = theirs[:, 1 + len(prompt) : 1 + len(prompt) + mask.shape[1]]
             apart = (states[:, 1 + prompted :] - theirs).square().mean(dim=-1) * mask
             unlike, total = unlike + apart.sum(), total + mask.sum()
         place = torch.tensor(rows).argsort()
-        return torch.cat(own)[place], torch.cat(wanted)[place], unlike / total
+        return torch.cat(ours)[place], torch.cat(wanted)[place], unlike / total

@@ -10,17 +10,16 @@ from collections.abc import Iterable, Sequence
 from io import BytesIO
 from itertools import islice, pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
+from safetensors.torch import load_file
+from tokenizers import AddedToken, Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
 from torch import Tensor
 
 from training.recipe.tokenizer import QUERY
 from vcs_demo.errors import UserError, quoted
-
-if TYPE_CHECKING:
-    from tokenizers import Tokenizer
 
 BOS, PAD, EOS, UNKNOWN = 0, 1, 2, 3  # as XLM-R's tokenizer numbers them
 PROMPTS = ("query: ", "passage: ")  # what it was trained with
@@ -83,13 +82,11 @@ def read(path: Path) -> Pretrained:
 
 
 def _folder(path: Path) -> Pretrained:
-    from safetensors.torch import load_file
-
     model = json.loads((path / "tokenizer.json").read_text("utf-8"))["model"]
     weights = load_file(path / "model.safetensors")
-    kept = {n: w.float() for n, w in weights.items() if n.startswith(("embeddings.", "encoder."))}
-    kept.pop("embeddings.position_ids", None)
-    return Pretrained([(text, float(score)) for text, score in model["vocab"]], kept)
+    ours = {n: w.float() for n, w in weights.items() if n.startswith(("embeddings.", "encoder."))}
+    ours.pop("embeddings.position_ids", None)
+    return Pretrained([(text, float(score)) for text, score in model["vocab"]], ours)
 
 
 def _check(encoder: Pretrained) -> None:
@@ -168,13 +165,11 @@ def _unpacked(raw: bytes, numbers: int) -> np.ndarray:
     return (steps * scale).ravel()[:numbers]
 
 
-def tokenizer_of(pieces: Sequence[tuple[str, float]]) -> "Tokenizer":
+def tokenizer_of(pieces: Sequence[tuple[str, float]]) -> Tokenizer:
     """Return a unigram tokenizer over pieces: lower case, compatibility forms folded, white space as one space.
 
     Every text stands between `<s>` and `</s>`, and `<|query|>` is a token of its own, after the pieces.
     """
-    from tokenizers import AddedToken, Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
-
     tokenizer = Tokenizer(models.Unigram(list(pieces), unk_id=UNKNOWN))
     spaces = normalizers.Replace(Regex(r"\s+"), " ")
     steps = [normalizers.NFKC(), normalizers.Lowercase(), spaces, normalizers.Strip()]
@@ -188,7 +183,7 @@ def tokenizer_of(pieces: Sequence[tuple[str, float]]) -> "Tokenizer":
     return tokenizer
 
 
-def cut(base: Pretrained, texts: Iterable[str], size: int) -> tuple["Tokenizer", Pretrained]:
+def cut(base: Pretrained, texts: Iterable[str], size: int) -> tuple[Tokenizer, Pretrained]:
     """Keep the pieces that texts are made of, most frequent first, and the vectors that belong to them.
 
     Args:
@@ -219,7 +214,7 @@ def cut(base: Pretrained, texts: Iterable[str], size: int) -> tuple["Tokenizer",
     return tokenizer_of(pieces), Pretrained(pieces, base.weights | {name: rows})
 
 
-def prompts(tokenizer: "Tokenizer") -> list[np.ndarray]:
+def prompts(tokenizer: Tokenizer) -> list[np.ndarray]:
     """Return the token ids of the two prompts that the encoder was trained with, int32."""
     encoded = (tokenizer.encode(f"{prompt}a", add_special_tokens=False) for prompt in PROMPTS)
     return [np.asarray(one.ids[:-1], dtype=np.int32) for one in encoded]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from tokenizers import Tokenizer
 from torch import Tensor, nn
 from torch.nn.functional import embedding_bag
 
@@ -17,7 +18,6 @@ from training.recipe.e5 import BOS, EOS, PAD, SIZE, UNKNOWN, Pretrained
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
-    from tokenizers import Tokenizer
     from transformers import BertModel
 
 MAX_TOKENS = 224
@@ -50,7 +50,7 @@ class StaticTable(nn.Module):
     def after_step(self) -> None:
         """Nothing to copy."""
 
-    def sentence_transformer(self, tokenizer: "Tokenizer") -> "SentenceTransformer":
+    def sentence_transformer(self, tokenizer: Tokenizer) -> "SentenceTransformer":
         """Return the table as a SentenceTransformer."""
         from sentence_transformers import SentenceTransformer
         from sentence_transformers.base.modules import Normalize
@@ -177,7 +177,7 @@ class ContextEncoder(nn.Module):
             for whole, fast in zip(self.bert.parameters(), self.fast.parameters(), strict=True):
                 fast.copy_(whole)
 
-    def sentence_transformer(self, tokenizer: "Tokenizer") -> "SentenceTransformer":
+    def sentence_transformer(self, tokenizer: Tokenizer) -> "SentenceTransformer":
         """Return the encoder as a SentenceTransformer of standard modules, at most 224 tokens."""
         import tempfile
 
@@ -201,6 +201,9 @@ class ContextEncoder(nn.Module):
             transformer = Transformer(folder, max_seq_length=longest)
         modules = [transformer, Pooling(SIZE, pooling_mode="mean"), Normalize()]
         return SentenceTransformer(modules=modules, device="cpu")
+
+
+Tower = StaticTable | ContextEncoder
 
 
 def mean(states: Tensor, mask: Tensor) -> Tensor:

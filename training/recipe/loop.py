@@ -10,13 +10,12 @@ from torch import Tensor
 
 from training.losses import ContextSearchLoss
 from training.recipe.batches import Batch, Batches
-from training.recipe.encoders import ContextEncoder, StaticTable
+from training.recipe.encoders import Tower
 from training.recipe.settings import TowerSettings
 from vcs_demo.errors import UserError
 from vcs_demo.files import written_whole
 from vcs_demo.terminal import say
 
-Tower = StaticTable | ContextEncoder
 Loss = Callable[[Tower, Batch], Tensor]
 
 

@@ -17,8 +17,8 @@ from training.recipe import corpus, e5
 from training.recipe.batches import Batches, Kind
 from training.recipe.dev import dev_figures
 from training.recipe.distillation import Distillation, chosen_layers
-from training.recipe.encoders import ContextEncoder, StaticTable
-from training.recipe.loop import Loss, Tower, of_pairs, train
+from training.recipe.encoders import ContextEncoder, StaticTable, Tower
+from training.recipe.loop import Loss, of_pairs, train
 from training.recipe.settings import EncoderSettings, StaticSettings, TowerSettings
 from training.recipe.tokenizer import QUERY, QUERY_PROMPT, wordpiece
 from training.recipe.work import begin_run, existing, keep_tower, pairs_by_kind, read_tokenizer, read_tower

@@ -10,8 +10,7 @@ from tokenizers import Tokenizer
 
 from training.recipe import corpus
 from training.recipe.batches import Kind
-from training.recipe.encoders import ContextEncoder, StaticTable
-from training.recipe.loop import Tower
+from training.recipe.encoders import ContextEncoder, StaticTable, Tower
 from training.recipe.settings import TowerSettings
 from vcs_demo.errors import UserError, quoted
 from vcs_demo.files import write_json, write_text, written_whole
