@@ -260,14 +260,12 @@ def test_what_was_acknowledged_survives_being_killed_at_any_moment(path):
     random.seed(1)
     acknowledged, environment = [], os.environ | {"OMP_NUM_THREADS": "1"}
     for attempt in range(20):
-        process = subprocess.Popen(
-            [sys.executable, "-c", LABELLING, str(path)], stdout=subprocess.PIPE, text=True, env=environment
-        )
-        first = process.stdout.readline()
-        time.sleep(random.uniform(0, 0.15))
-        process.send_signal(signal.SIGKILL)
-        said = (first + process.stdout.read()).split("\n")[:-1]
-        process.wait()
+        words = [sys.executable, "-c", LABELLING, str(path)]
+        with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=environment) as process:
+            first = process.stdout.readline()
+            time.sleep(random.uniform(0, 0.15))
+            process.send_signal(signal.SIGKILL)
+            said = (first + process.stdout.read()).split("\n")[:-1]
         assert said
         acknowledged += said
         if attempt % 5 == 4:  # and the database lost as well
