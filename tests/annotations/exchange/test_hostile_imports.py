@@ -27,6 +27,7 @@ from annotations.store.label_store import LabelStore
 from vcs_demo.errors import UserError
 
 EXAMPLES = int(os.environ.get("HOSTILE_EXAMPLES", "60"))
+pytestmark = pytest.mark.slow
 hostile = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 
 
