@@ -37,11 +37,11 @@ def open_store(path: Path | str) -> LabelStore:
 
 def repair(path: Path) -> list[str]:
     """Restore a database that is missing or damaged; return what was done. Raises as `open_store`."""
-    there = path.exists() and path.stat().st_size > 0
-    trouble = _trouble(path) if there else "missing"
+    is_file = path.exists() and path.stat().st_size > 0
+    trouble = _trouble(path) if is_file else "missing"
     if not trouble:
         return []
-    what = f"The database {quoted(path)} was {f'damaged ({trouble})' if there else 'missing'}"
+    what = f"The database {quoted(path)} was {f'damaged ({trouble})' if is_file else 'missing'}"
     events = log_path(path)
     logged = events.is_file() and events.stat().st_size > 0
     name = f"{path.stem}-*.db"
@@ -63,7 +63,7 @@ def repair(path: Path) -> list[str]:
             *sentences,
             _sentence(what, f"the snapshot {quoted(copy)} and the log" if copy else "the event log", report),
         ]
-    if there:
+    if is_file:
         raise BackupError(
             f"The database {quoted(path)} is damaged ({trouble}), and there is neither a log nor a sound snapshot; "
             "put a snapshot into backups/ beside it, or move it away to begin anew."

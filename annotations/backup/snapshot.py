@@ -140,13 +140,13 @@ def move_aside(database: Path, *more: Path) -> Path | None:
     """Rename a database with the journal it may have left, and `more` beside it; return its new path."""
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S") + f"-{uuid.uuid4().hex[:4]}"
     aside = database.with_name(f"{database.stem}.replaced-{stamp}{database.suffix}")
-    there = database.exists()
+    existed = database.exists()
     # The journal first: left behind, SQLite would roll it back into the new database.
     journals = [database.with_name(database.name + suffix) for suffix in ("-journal", "-wal", "-shm")]
     for old in (*journals, *more, database):
         if old.exists():
             old.rename(old.with_name(old.name.replace(database.stem, aside.stem, 1)))
-    return aside if there else None
+    return aside if existed else None
 
 
 def _part(path: Path) -> Path:

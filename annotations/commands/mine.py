@@ -43,8 +43,8 @@ def mine_command(database: Path, source: str, task: str, split: str, ranker: str
 
     pool = load_task(task, source, split)
     with open_store(database) as store:
-        there = {candidate.id for candidate in store.candidates()}
-    result = mine(pool, load_ranker(ranker), skip=there, progress=bar("mining"), **settings)
+        mined_ids = {candidate.id for candidate in store.candidates()}
+    result = mine(pool, load_ranker(ranker), skip=mined_ids, progress=bar("mining"), **settings)
     with LabelStore(database) as store:
         added, already_there = store.add_candidates(result.candidates)
     print(result.table().markdown())

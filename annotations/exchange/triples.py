@@ -128,9 +128,9 @@ def _read_parquet(path: Path) -> Iterator[tuple[int, Any]]:
 
 
 def _check_header(names: list[str], path: Path) -> None:
-    there = {name.strip().lower() for name in names}
+    columns = {name.strip().lower() for name in names}
     for aliases in COLUMNS.values():
-        if there.isdisjoint(aliases):
+        if columns.isdisjoint(aliases):
             raise UserError(
                 f"{quoted(path.name)} has no column {' or '.join(aliases)}; it has {quoted(', '.join(names))}."
             )

@@ -26,9 +26,9 @@ def add_calibration(store: LabelStore, ids: Iterable[str]) -> tuple[int, int]:
                 raise UserError(
                     f"There is no candidate {quoted(id)}; give the id of one that was mined or imported."
                 )
-        there = {row["candidate_id"] for row in database.rows("SELECT candidate_id FROM calibration")}
-        new, at = [id for id in wanted if id not in there], stamp(store.clock())
-        places = enumerate(new, start=len(there) + 1)
+        chosen_ids = {row["candidate_id"] for row in database.rows("SELECT candidate_id FROM calibration")}
+        new, at = [id for id in wanted if id not in chosen_ids], stamp(store.clock())
+        places = enumerate(new, start=len(chosen_ids) + 1)
         database.add("calibration", [{"at": at, "candidate_id": id, "position": n} for n, id in places])
     return len(new), len(wanted) - len(new)
 

@@ -185,7 +185,7 @@ def _add_pairs(
         raise UserError(
             f"The {task.split} split of {task.name} is for evaluation; take pairs from a train split."
         )
-    there = {(content_hash(query), content_hash(positive)) for query, positive, _ in rows}
+    row_pairs = {(content_hash(query), content_hash(positive)) for query, positive, _ in rows}
     words = {passage_id: set(syllables(passage)) for passage_id, passage in task.passages.items()}
     added = 0
     for query_id, query in task.queries.items():
@@ -196,7 +196,7 @@ def _add_pairs(
         counts["pairs"] += 1
         asked = set(syllables(query))
         best = task.passages[max(windows, key=lambda window: len(asked & words[window]))]
-        if (content_hash(query), content_hash(best)) not in there:
+        if (content_hash(query), content_hash(best)) not in row_pairs:
             rows.append((query, best, None))
             added += 1
         relevance.judge({(content_hash(query), content_hash(task.passages[window])) for window in windows})
