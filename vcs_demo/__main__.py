@@ -20,6 +20,7 @@ from vcs_demo.benchmark.tasks import (
     main_measure,
     subset_queries,
 )
+from vcs_demo.errors import UserError, quoted
 from vcs_demo.files import check_writable, write_json
 from vcs_demo.tables import Table, figure, markdown
 from vcs_demo.terminal import FILE, INPUT, SETTINGS, bar, run, say
@@ -212,6 +213,10 @@ def _prepared(
         judgements = [
             Judgement.of(item.query, item.passage, item.label) for item in read_labels(labels).labelled
         ]
+        if not judgements:
+            raise UserError(
+                f"There are no labels in {quoted(labels)}; label some candidates first, or leave --labels out."
+            )
     return [load_ranker(name) for name in rankers], judgements
 
 

@@ -35,6 +35,10 @@ def written_whole(path: Path, mode: str = "w", **how: Any) -> Iterator[IO]:
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
+    except OSError as error:
+        if error.filename and str(error.filename) != str(part):
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error  # not the name that only we know
     finally:
         part.unlink(missing_ok=True)
 

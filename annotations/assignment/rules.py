@@ -16,7 +16,7 @@ class AssignmentRules(Settings):
     Attributes:
         overlap: most annotators a candidate; None: no cap. Calibration and gold are exempt.
         lease_minutes: how long a candidate is held for the annotator it was lent to; a week at most.
-        gold_share: part of what is handed out that is gold; 0: none.
+        gold_share: share of the assigned candidates that are gold; 0: none.
         calibration: hand out the calibration candidates, before everything else.
 
     Raises:

@@ -62,7 +62,7 @@ def restore_command(database: Path, snapshot: Path | None, no_replay: bool, from
         report = restore(database, snapshot, replay=not no_replay)
     print(
         f"{database} has {report.candidates} candidates and {report.events} events, "
-        f"{report.replayed} of them out of the event log."
+        f"{report.replayed} of them from the event log."
     )
     if report.unreadable:
         print(f"{report.unreadable} lines of the event log could not be used.")

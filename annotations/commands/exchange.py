@@ -1,14 +1,19 @@
 """`python -m annotations import` and `export`."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from annotations.commands import command, with_database
 from annotations.exchange.files import FORMATS
 from annotations.rows import listed
-from vcs_demo.errors import UserError, quoted
+from vcs_demo.errors import UserError
 from vcs_demo.terminal import INPUT
+
+if TYPE_CHECKING:
+    from annotations.rows import ImportReport
+    from annotations.store.label_store import LabelStore
 
 OF_ANNOTATORS = ("answers", "argilla", "potato")
 
@@ -30,21 +35,34 @@ def import_command(database: Path, file: Path, task: str, split: str, miner: str
     from annotations.exchange.answer_rows import holds_answers
     from annotations.exchange.answers import import_answers
     from annotations.exchange.triples import import_triples
+    from annotations.store.label_store import LabelStore
 
+    answers = holds_answers(file)
+
+    def read_into(store: "LabelStore") -> "ImportReport":
+        if answers:
+            return import_answers(store, file, sender=sender or "")
+        return import_triples(store, file, task=task, split=split, miner=miner)
+
+    if not database.exists():  # a file of which nothing can be used must not leave an empty database
+        with LabelStore(":memory:") as trial:
+            _check_some_came(file, read_into(trial), answers)
     with open_store(database) as store:
-        if answers := holds_answers(file):
-            report = import_answers(store, file, sender=sender or "")
-        else:
-            report = import_triples(store, file, task=task, split=split, miner=miner)
+        report = read_into(store)
     text = f"{report.rows} rows read: {report.added} candidates added, {report.already_there} already there"
     if answers:
         text += f"; {report.answers_added} answers added, {report.answers_there} already there"
     print(f"{text}.")
     for line in listed(file, report.problems):
         print(line)
-    came = report.added + report.already_there + report.answers_added + report.answers_there
-    if report.problems and not came:
-        raise UserError(f"No row of {file} could be imported.")
+    _check_some_came(file, report, answers)
+
+
+def _check_some_came(file: Path, report: "ImportReport", answers: bool) -> None:
+    came = report.answers_added + report.answers_there if answers else report.added + report.already_there
+    if not came:
+        why = next(iter(listed(file, report.problems)), f"{file} holds no rows")
+        raise UserError(f"No row could be imported; {why.rstrip('.')}.")
 
 
 @command("export", "export labels.parquet")
@@ -73,7 +91,10 @@ def export_command(
         ("--with-origin", with_origin, format == "argilla"),
     ):
         if given and not fits:
-            raise click.UsageError(f"{option} does not go with --format {quoted(format or 'of a file')}.")
+            needs = {"--names": "answers", "--with-origin": "argilla"}.get(
+                option, "jsonl, csv, parquet or dataset"
+            )
+            raise click.UsageError(f"{option} needs --format {needs}.")
     from annotations.exchange.answers import export_answers
     from annotations.exchange.argilla import export_argilla, settings_path
     from annotations.exchange.manifest import export_labels

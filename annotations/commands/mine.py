@@ -34,7 +34,7 @@ from vcs_demo.terminal import Finite, bar
 )
 @click.option("--seed", type=int, default=0, help="Of the order of queries.")
 def mine_command(database: Path, source: str, task: str, split: str, ranker: str, **settings: Any) -> None:
-    """Mine hard negatives to label, out of a ranker."""
+    """Mine hard negatives to label from the ranking of a ranker."""
     from annotations.backup.opening import open_store
     from annotations.mining import mine
     from annotations.store.label_store import LabelStore

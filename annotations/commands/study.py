@@ -30,7 +30,7 @@ class Overlap(click.ParamType):
 @with_database
 @click.option("--overlap", type=Overlap(), metavar="K", help="Most annotators a candidate gets, or none.")
 @click.option("--lease-minutes", type=click.IntRange(1, 7 * 24 * 60), help="How long a candidate is held.")
-@click.option("--gold-share", type=Finite(0, 0.5), help="Part of what is handed out that is gold.")
+@click.option("--gold-share", type=Finite(0, 0.5), help="Share of the assigned candidates that are gold.")
 @click.option("--calibration", type=click.Choice(("on", "off")), help="Hand the calibration out first.")
 @click.option("--by", metavar="NAME", help="Who changes them.  [default: the user of this machine]")
 def settings_command(database: Path, calibration: str | None, by: str | None, **changes: Any) -> None:

@@ -127,7 +127,9 @@ def connect(path: Path | str, *, read_only: bool = False, older: bool = False) -
     target = str(path)
     if target != MEMORY and read_only:
         if not Path(path).is_file():
-            raise NotALabelDatabase(f"There is no database at {quoted(path)}; run `mine` or `import` first.")
+            raise NotALabelDatabase(
+                f"There is no database at {quoted(path)}; run `mine`, `import` or `restore` first."
+            )
         target = f"{Path(path).resolve().as_uri()}?mode=ro"
     elif target != MEMORY:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
@@ -155,7 +157,9 @@ def connect(path: Path | str, *, read_only: bool = False, older: bool = False) -
         if isinstance(error, sqlite3.OperationalError):
             raise DatabaseUnavailable(f"The database {quoted(path)} cannot be opened: {error}.") from error
         if isinstance(error, sqlite3.DatabaseError):
-            raise NotALabelDatabase(f"{quoted(path)} is not a label database ({error}).") from error
+            raise NotALabelDatabase(
+                f"{quoted(path)} is not a label database ({error}); if it was one, start the app or run `restore`."
+            ) from error
         raise
 
 

@@ -22,6 +22,7 @@ from annotations.database.connection import LOGGED, LabelDatabase
 from annotations.database.eventlog import read_log
 from vcs_demo.errors import quoted
 
+_REFUSED = (sqlite3.IntegrityError, sqlite3.InterfaceError, sqlite3.ProgrammingError)
 KINDS = {table: kind for kind, table in LOGGED.items()} | {"events": ""}
 _KEY = re.compile(rb'\{(?:"kind": "(\w+)", )?"(?:id|token)": "([^"\\]+)"')  # of a line as we write it
 
@@ -34,11 +35,13 @@ class Gap:
         missing: (table, key) → the log's record of a row that the database lacks, in the log's order.
         unlogged: table → keys of the rows that the log lacks.
         unreadable: how many lines are damaged, or fit nothing.
+        cut: how many of these are not JSON, as a write leaves it that was cut off.
     """
 
     missing: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     unlogged: dict[str, set[str]] = field(default_factory=dict)
     unreadable: int = 0
+    cut: int = 0
 
 
 def compare(database: LabelDatabase, log: Path) -> Gap:
@@ -55,9 +58,13 @@ def compare(database: LabelDatabase, log: Path) -> Gap:
             record = _record(line)
             if record is None:
                 gap.unreadable += 1
+                gap.cut += 1
                 continue
             table = LOGGED.get(str(record.get("kind")), "events")
-            key = str(record.get(_key(table)))
+            key = record.get(_key(table))
+            if not isinstance(key, str):
+                gap.unreadable += 1
+                continue
             if key not in here[table]:
                 gap.missing.pop((table, key), None)
                 gap.missing[table, key] = record
@@ -76,8 +83,8 @@ def insert_missing(database: LabelDatabase, gap: Gap) -> int:
                 events += 1
             else:
                 database.insert(f"INSERT INTO {table}", row)
-        except (sqlite3.IntegrityError, sqlite3.InterfaceError, sqlite3.ProgrammingError):
-            gap.unreadable += 1  # the schema refuses it
+        except (*_REFUSED, OverflowError, TypeError, ValueError):
+            gap.unreadable += 1  # the schema refuses it, or SQLite such a value
     return events
 
 
@@ -99,6 +106,8 @@ def catch_up(database: LabelDatabase) -> list[str]:
         sentences.append(f"{gained} lines of the event log were not in {here}; they are now.")
     if lacking := sum(map(len, gap.unlogged.values())):
         sentences.append(f"{lacking} rows of {here} were not in the event log; they are now.")
+    if odd := gap.unreadable - gap.cut:
+        sentences.append(f"{odd} lines of {quoted(database.log.path)} fit no table; they were left out.")
     return sentences
 
 
@@ -131,6 +140,6 @@ def _record(line: bytes) -> dict[str, Any] | None:
     """Return a line's record; None for one that was cut off."""
     try:
         record = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return record if isinstance(record, dict) else None

@@ -88,7 +88,8 @@ def event_of(row: dict[str, Any]) -> dict[str, Any]:
         raise UserError(f"The kind is {quoted(kind)}; it must be candidate, {', '.join(KINDS)}.")
     for name in ("token", "candidate_id", "annotator", *_TEXTS):
         if not isinstance(row.get(name), str if name not in _TEXTS else str | None):
-            raise UserError(f"The {name} is {quoted(row.get(name))}; it must be text.")
+            what = "empty" if row.get(name) is None else quoted(row[name])
+            raise UserError(f"The {name} is {what}; it must be text.")
     if not is_pseudonym(row["annotator"]):
         raise UserError(
             f"{quoted(row['annotator'])} is no pseudonym (p- and 20 hex); a file cannot speak for a name."

@@ -191,7 +191,9 @@ def _rows(path: Path, format: str) -> Iterator[Any]:
 
         yield from datasets.load_from_disk(str(path))
     else:
-        raise UserError(f"{quoted(path)} is a folder, but no data set that was exported.")
+        raise UserError(
+            f"{quoted(path)} is a folder, but not an exported data set; give what `python -m annotations export` wrote."
+        )
 
 
 def _value(column: str, cell: str) -> str | int | float | None:

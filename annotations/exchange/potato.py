@@ -39,7 +39,9 @@ def export_potato(store: LabelStore, folder: Path | str) -> int:
     """
     folder = Path(folder)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UserError(f"{quoted(folder)} is there and not empty; give a new folder for the Potato project.")
+        raise UserError(
+            f"{quoted(folder)} exists and is not empty; give a new folder for the Potato project."
+        )
     with store.database.lock:
         candidates = {candidate.id: candidate for candidate in store.candidates()}
         labels = store.database.rows("SELECT candidate_id, annotator, label FROM labels ORDER BY id")

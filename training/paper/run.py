@@ -24,6 +24,7 @@ from vcs_demo.benchmark.tasks import Task, load_task
 from vcs_demo.files import json_line
 from vcs_demo.measuring.evaluate import evaluate
 from vcs_demo.paths import data_dir
+from vcs_demo.rankers.catalog import load_ranker
 from vcs_demo.rankers.dense import DenseRanker
 from vcs_demo.terminal import say
 
@@ -42,6 +43,7 @@ def run(settings: ExperimentSettings) -> None:
     Raises:
         UserError: a base that cannot be trained, or data that cannot be read.
     """
+    load_ranker(settings.miner)  # a wrong name is refused before any work
     base, tasks = trainable(settings.base), evaluated_tasks(settings)
     validation = shortened(load_task("vimedretrieve", settings.source, "validation"), settings.evaluate_limit)
     experiment = _Experiment(settings, base, tasks, validation)
@@ -65,7 +67,7 @@ def run(settings: ExperimentSettings) -> None:
             say(f"{name}, {len(rows[kind].rows)} rows{about}")
             experiment.train(database, config, arm, rows[kind], untrained)
             done += 1
-    say("done; `python training/experiments.py report` lays it out")
+    say("done; `python training/experiments.py report` prints the results")
 
 
 @dataclass(frozen=True)

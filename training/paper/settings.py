@@ -3,7 +3,7 @@
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from vcs_demo.errors import UserError
+from vcs_demo.errors import UserError, quoted
 from vcs_demo.settings import Settings, setting
 
 
@@ -90,6 +90,13 @@ class DomainTransfer(Baseline):
     general: Path | None = setting(
         None, "JSONL of query, positive [default: the reranking tasks' pairs]", metavar="FILE"
     )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.general is not None and not self.general.is_file():
+            raise UserError(
+                f"--general is {quoted(self.general)}, which is not a file; give JSONL of query, positive."
+            )
 
 
 EXPERIMENTS = {kind.name: kind for kind in (Baseline, Ablation, TemperatureSweep, DomainTransfer)}

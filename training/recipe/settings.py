@@ -48,7 +48,9 @@ class StaticSettings(TowerSettings):
     temperature: float = setting(0.05, "temperature of the loss", above=0, metavar="τ")
     loss: str = setting("infonce", "InfoNCE, or the paper's loss", choices=("infonce", "modified"))
     directions: str = setting("paper", "one direction, or the authors' four", choices=("paper", "authors"))
-    negatives: str = setting("both", "what a query is held apart from", choices=("in-batch", "both"))
+    negatives: str = setting(
+        "both", "which negatives a query is trained against", choices=("in-batch", "both")
+    )
 
 
 @dataclass(frozen=True)

@@ -124,6 +124,6 @@ def _from_hub(dataset: str, config: str | None, split: str) -> tuple[str, "datas
             return name, datasets.load_dataset(dataset, config, split=split)
     except Exception as error:  # the client's many network, 404 and format errors
         raise UserError(
-            f"{name} could not be had from the hub: {reason(error, root=True)}. Check the name and the network, "
+            f"{name} cannot be fetched from the hub: {reason(error, root=True)}. Check the name and the network, "
             "set HF_HUB_OFFLINE=1 to use an earlier download, or give a folder or 'mini' as the source."
         ) from error

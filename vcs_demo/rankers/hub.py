@@ -95,7 +95,7 @@ def download(model: HubModel) -> Path:
             return _snapshot(model, weights, etag_timeout=HUB_TIMEOUT)
     except Exception as error:  # the client's many network, 404 and disk errors
         raise UserError(
-            f"The model {name} could not be had from the hub: {reason(error)}. Check the name and the "
+            f"The model {name} cannot be fetched from the hub: {reason(error)}. Check the name and the "
             "network; the same command goes on where it broke off."
         ) from error
     raise UserError(f"The model {name} has no weights that we load; it has {quoted(', '.join(files), 200)}.")

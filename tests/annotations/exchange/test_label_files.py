@@ -199,5 +199,5 @@ def test_a_row_that_was_tampered_with_is_named(filled, tmp_path, change, message
 def test_a_missing_export_or_a_strange_folder_is_named(tmp_path):
     with pytest.raises(UserError, match="There is no export"):
         read_export(tmp_path / "none.csv")
-    with pytest.raises(UserError, match="no data set"):
+    with pytest.raises(UserError, match="not an exported data set"):
         read_export(tmp_path)

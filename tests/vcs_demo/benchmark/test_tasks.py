@@ -141,7 +141,7 @@ def test_a_broken_file_is_one_sentence(folder):
 
 
 def test_a_hub_that_cannot_be_reached_is_one_sentence():
-    with pytest.raises(UserError, match="could not be had from the hub") as caught:
+    with pytest.raises(UserError, match="cannot be fetched from the hub") as caught:
         load_task("virerank", "hub")
     assert "\n" not in str(caught.value) and "HF_HUB_OFFLINE" in str(caught.value)
 
