@@ -44,7 +44,9 @@ def import_command(database: Path, file: Path, task: str, split: str, miner: str
             return import_answers(store, file, sender=sender or "")
         return import_triples(store, file, task=task, split=split, miner=miner)
 
-    if not database.exists():  # a file of which nothing can be used must not leave an empty database
+    # Triples of which none can be used must not leave an empty database. Answers need the candidates that `open_store`
+    # may first have to restore, so they cannot be tried without it.
+    if not answers and not database.exists():
         with LabelStore(":memory:") as trial:
             _check_some_came(file, read_into(trial), answers)
     with open_store(database) as store:

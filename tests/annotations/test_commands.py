@@ -270,6 +270,22 @@ def test_bad_input_is_one_line_and_a_failure(arguments, message, capsys):
     assert said.err.startswith("error: ") and said.err.count("\n") == 1
 
 
+def test_answers_come_in_where_the_database_is_restored_first(labelled, own_data_dir, tmp_path, capsys):
+    path = tmp_path / "answers.jsonl"
+    assert main(["export", str(path), "--format", "answers"]) == 0
+    answers = [line for line in path.read_text().splitlines() if json.loads(line)["kind"] != "candidate"]
+    path.write_text("\n".join(answers))  # their candidates are in the database alone
+    labelled.unlink()
+    assert main(["import", str(path), "--sender", "b"]) == 0
+    assert "0 answers added, 1 already there" in capsys.readouterr().out
+
+
+def test_triples_of_which_none_can_be_used_leave_no_database(own_data_dir, tmp_path):
+    (tmp_path / "empty.jsonl").write_text("")
+    assert main(["import", str(tmp_path / "empty.jsonl")]) == 1
+    assert not (own_data_dir / "labels.db").exists()
+
+
 def test_bad_rows_are_told_by_line(tmp_path, capsys):
     rows = [{"query": "Ho?", "positive": "một", "negative": "hai"}, {"query": "Ho?"}]
     (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, rows)))
