@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from vcs_demo.errors import UserError, quoted
-from vcs_demo.text import content_hash, nfc
+from vcs_demo.text import nfc, written_hash
 
 LABELS = ("hard", "false_negative", "trivial", "unsure")
 MAX_TEXT = 20_000  # characters
@@ -19,7 +19,7 @@ class Candidate:
     """A passage to judge against a query, beside the positive that the annotator is shown.
 
     Attributes:
-        id: first 16 hex of sha256 over the content hashes of query, positive and passage (`candidate_id`).
+        id: first 16 hex of sha256 over the hashes (`written_hash`) of query, positive and passage (`candidate_id`).
         query_id: the task's id of the query.
         query: text of the query.
         positive_id: the task's id of the annotated positive.
@@ -78,7 +78,7 @@ class Candidate:
         for name, value in numbers.items():
             finite = value is not None and math.isfinite(value)
             numbers[name] = (int(value) if name == "rank" else float(value)) if finite else None
-        ids = {f"{name}_id": f"{name[0]}{content_hash(text)[:12]}" for name, text in texts.items()}
+        ids = {f"{name}_id": f"{name[0]}{written_hash(text)[:12]}" for name, text in texts.items()}
         return cls(**{"id": candidate_id(**texts)} | texts | ids | numbers | names)
 
 
@@ -103,8 +103,8 @@ CANDIDATE_FIELDS = tuple(f.name for f in fields(Candidate))
 
 
 def candidate_id(query: str, positive: str, passage: str) -> str:
-    """Return the id of a triple: the same texts (up to case and spaces) always have the same id."""
-    hashes = "\n".join(content_hash(text) for text in (query, positive, passage))
+    """Return the id of a triple: the same texts (up to case and spaces) have the same id, whatever the version."""
+    hashes = "\n".join(written_hash(text) for text in (query, positive, passage))
     return hashlib.sha256(hashes.encode()).hexdigest()[:16]
 
 

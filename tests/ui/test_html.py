@@ -112,3 +112,11 @@ def test_function_words_are_not_marked():
 
 def test_nothing_to_show_is_an_empty_table():
     assert tables(Table(["x"], [])).strip() == ""
+
+
+def test_words_are_marked_in_whichever_way_they_are_written():
+    words = content_words("viêm tụy, đau")
+    assert str(marked("vi\u200bêm tuỵ Ðau ngực", words)) == (
+        "<mark>vi\u200bêm</mark> <mark>tuỵ</mark> <mark>Ðau</mark> ngực"
+    )
+    assert str(marked("\u200b", words)) == "\u200b"

@@ -15,7 +15,7 @@ from training.recipe.settings import TowerSettings
 from vcs_demo.errors import UserError, quoted
 from vcs_demo.files import write_json, write_text, written_whole
 from vcs_demo.terminal import say
-from vcs_demo.text import content_hash
+from vcs_demo.text import content_hash, written_hash
 
 LISTED = (
     "news",
@@ -44,7 +44,7 @@ def pairs_by_kind(work: Path, data: Path, tokenizer: Tokenizer, settings: TowerS
     `queries.txt` gets the hashes of the queries that are in the data, for the model to carry.
     """
     folder = work / "pairs"
-    mark = {"seed": settings.seed, "rows": settings.rows, "tokenizer": content_hash(tokenizer.to_str())}
+    mark = {"seed": settings.seed, "rows": settings.rows, "tokenizer": written_hash(tokenizer.to_str())}
     mark["data"] = {path.name: path.stat().st_size for path in sorted(data.glob("train_*.jsonl.xz"))}
     done = folder / "done.json"
     if not done.is_file() or json.loads(done.read_text("utf-8")) != mark:
@@ -68,7 +68,7 @@ def pairs_by_kind(work: Path, data: Path, tokenizer: Tokenizer, settings: TowerS
 
 def begin_run(folder: Path, settings: TowerSettings, tokenizer: Tokenizer) -> Path:
     """Return a run's folder, with its settings in it; raises UserError where a run of other settings is."""
-    mark = asdict(settings) | {"tokenizer": content_hash(tokenizer.to_str())}
+    mark = asdict(settings) | {"tokenizer": written_hash(tokenizer.to_str())}
     del mark["every"]  # it changes nothing that comes out
     file = folder / "run.json"
     if (folder / "checkpoint.pt").is_file():

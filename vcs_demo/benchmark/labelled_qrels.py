@@ -24,23 +24,23 @@ class Judgement(NamedTuple):
 def with_labels(task: Task, judgements: Iterable[Judgement]) -> tuple[Task, int]:
     """Return the task with confirmed false negatives counted as relevant, and how many there are.
 
-    Passages are recognised by their text, so a label counts for every copy of its passage. The task's source gets the
-    suffix ` + labels`, so that its runs are never mistaken for those on the benchmark as published.
+    Passages are recognised by their text, so a label counts for every copy of its query and passage. The
+    task's source gets the suffix ` + labels`, so that its runs are never mistaken for those on the published benchmark.
     """
-    queries = {content_hash(text): query for query, text in task.queries.items()}
+    queries: dict[str, list[str]] = {}
+    for query, text in task.queries.items():
+        queries.setdefault(content_hash(text), []).append(query)
     passages: dict[str, list[str]] = {}
     for passage, text in task.passages.items():
         passages.setdefault(content_hash(text), []).append(passage)
     qrels, added = dict(task.qrels), 0
     for item in judgements:
-        query = queries.get(item.query)
-        if query is None or item.label != "false_negative":
-            continue
-        new = set(passages.get(item.passage, ())) - qrels[query]
-        if isinstance(task, RerankingTask):
-            new &= set(task.candidates[query])
-        qrels[query] |= new
-        added += len(new)
+        for query in queries.get(item.query, ()) if item.label == "false_negative" else ():
+            new = set(passages.get(item.passage, ())) - qrels[query]
+            if isinstance(task, RerankingTask):
+                new &= set(task.candidates[query])
+            qrels[query] |= new
+            added += len(new)
     return (replace(task, qrels=qrels, source=f"{task.source} + labels") if added else task), added
 
 

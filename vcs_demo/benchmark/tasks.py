@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from vcs_demo.benchmark.sources import read_rows, source_label
 from vcs_demo.errors import UserError, quoted
-from vcs_demo.text import content_hash, nfc
+from vcs_demo.text import content_hash, folded, nfc, written_hash
 
 WINDOW_WORDS, WINDOW_STRIDE = 96, 64  # the paper's windows: 96 words, each starting 64 after the last
 VIMED_SUBSETS = ("drug", "medicine", "disease", "body-part")
@@ -125,7 +125,7 @@ def retrieval_task(name: str, source: str, split: str, rows: Iterable[dict]) -> 
     """Build ViMedRetrieve out of rows with `question` and `context`: every window of the context is relevant.
 
     A passage whose text equals a relevant window counts as relevant too; a question asked of several contexts
-    is one query.
+    is one query. Texts are equal where their `content_hash` is.
     """
     questions_by_context: dict[str, list[str]] = {}
     notes = dict.fromkeys(
@@ -143,22 +143,23 @@ def retrieval_task(name: str, source: str, split: str, rows: Iterable[dict]) -> 
     passages: dict[str, str] = {}
     relevant: dict[str, set[str]] = {}
     same_text: dict[str, set[str]] = {}
+    query_ids: dict[str, str] = {}
     for context, questions in questions_by_context.items():
-        cut = {f"c{content_hash(context)[:12]}-{i}": window for i, window in enumerate(windows(context))}
-        texts = {passage_id: window for passage_id, window in cut.items() if window.strip()}
+        cut = {f"c{written_hash(context)[:12]}-{i}": window for i, window in enumerate(windows(context))}
+        texts = {passage_id: window for passage_id, window in cut.items() if folded(window)}
         notes["windows"] += len(cut)
         notes["empty_windows"] += len(cut) - len(texts)
         for passage_id, window in texts.items():
-            same_text.setdefault(window, set()).add(passage_id)
+            same_text.setdefault(content_hash(window), set()).add(passage_id)
         passages |= texts
         for question in questions:
-            query_id = f"q{content_hash(question)[:12]}"
+            query_id = query_ids.setdefault(content_hash(question), f"q{written_hash(question)[:12]}")
             queries[query_id] = question
             relevant.setdefault(query_id, set()).update(texts)
     if not queries:
         raise UserError(f"No row of {name} ({source}, {split}) has both a question and a context.")
     qrels = {
-        q: frozenset(twin for passage_id in ids for twin in same_text[passages[passage_id]])
+        q: frozenset(twin for passage_id in ids for twin in same_text[content_hash(passages[passage_id])])
         for q, ids in relevant.items()
     }
     return RetrievalTask(name, source, split, queries, passages, qrels, notes)
@@ -177,8 +178,9 @@ def reranking_task(name: str, source: str, rows: Iterable[dict]) -> RerankingTas
     for number, row in enumerate(rows):
         notes["rows"] += 1
         anchor = _text(row["anchor"])
-        positive, negative = _texts(row["pos"]), _texts(row["neg"])
-        negative = {key: text for key, text in negative.items() if key not in positive}
+        positive = _texts(row["pos"])
+        same = set(map(content_hash, positive.values()))
+        negative = {i: text for i, text in _texts(row["neg"]).items() if content_hash(text) not in same}
         if not (anchor and positive and negative):
             notes["dropped_groups"] += 1
             continue
@@ -194,7 +196,9 @@ def reranking_task(name: str, source: str, rows: Iterable[dict]) -> RerankingTas
 
 
 def _text(value: object) -> str:
-    return nfc(str(value or "")).strip()
+    """Return a text as it is written; empty where nothing of it shows."""
+    text = nfc(str(value or "")).strip()
+    return text if folded(text) else ""
 
 
 def _texts(value: object) -> dict[str, str]:
@@ -202,4 +206,5 @@ def _texts(value: object) -> dict[str, str]:
         raise UserError(f"A row has {quoted(value)} where a list of texts belongs; mend the file.")
     items = [value] if isinstance(value, str) else list(value or ())
     texts = map(_text, items)
-    return {f"p{content_hash(text)[:12]}": text for text in texts if text}
+    different = {content_hash(text): text for text in texts if text}
+    return {f"p{written_hash(text)[:12]}": text for text in different.values()}

@@ -18,7 +18,7 @@ from vcs_demo.measuring.metrics import bootstrap_interval, pessimistic_order, qu
 from vcs_demo.measuring.run_store import FORMAT, KEPT, Run, keep, read_run, skip_mark
 from vcs_demo.paths import runs_dir
 from vcs_demo.rankers.base import HASH_DIGITS, Ranker
-from vcs_demo.text import content_hash
+from vcs_demo.text import content_hashes
 
 ENOUGH = 5.0  # seconds of single queries tell how long one takes
 _PACKAGES = ("bm25s", "numpy", "sentence-transformers", "torch")
@@ -39,8 +39,11 @@ def evaluate(
         UserError: fewer than half of the task's queries are left.
     """
     skip = ranker.training_hashes | {digits[:HASH_DIGITS] for digits in skip_hashes}
-    hashes = {query_id: content_hash(text)[:HASH_DIGITS] for query_id, text in task.queries.items()}
-    measured = [query_id for query_id in task.queries if hashes[query_id] not in skip]
+    hashes = {
+        query_id: {digits[:HASH_DIGITS] for digits in content_hashes(text)}
+        for query_id, text in task.queries.items()
+    }
+    measured = [query_id for query_id in task.queries if hashes[query_id].isdisjoint(skip)]
     if len(measured) * 2 < len(task.queries):
         raise UserError(
             f"{ranker.name} was trained on {len(task.queries) - len(measured)} of the {len(task.queries)} queries of "
@@ -72,7 +75,7 @@ def evaluate(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         command=" ".join([Path(sys.argv[0]).name, *sys.argv[1:]])[:500],
         versions={package: version(package) for package in _PACKAGES},
-        skipped_fingerprint=skip_mark(skip & set(hashes.values())),
+        skipped_fingerprint=skip_mark(skip & set().union(*hashes.values())),
         training_known=ranker.training_known,
         per_query=per_query,
         ranking=ranking,

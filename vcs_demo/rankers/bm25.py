@@ -10,7 +10,7 @@ from vcs_demo.text import syllables
 
 
 class BM25Ranker(Ranker):
-    """BM25 (Lucene's form, k1 = 1.5, b = 0.75) over lower-cased NFC syllables, by bm25s."""
+    """BM25 (Lucene's form, k1 = 1.5, b = 0.75) over lower-cased syllables of the folded text, by bm25s."""
 
     name = "bm25"
 
@@ -19,7 +19,7 @@ class BM25Ranker(Ranker):
         """Return the library's version and our way of cutting, which decide the scores."""
         from importlib.metadata import version
 
-        return f"bm25s-{version('bm25s')}-syllables"
+        return f"bm25s-{version('bm25s')}-folded"
 
     def index(self, passages: Sequence[str], progress: Progress | None = None) -> PassageIndex:
         """Index the passages (about 25,000 a second)."""

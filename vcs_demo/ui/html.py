@@ -1,13 +1,12 @@
 """HTML out of data: Jinja templates with autoescaping on, so that no text of a corpus is ever markup."""
 
-import re
 from collections.abc import Collection
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from vcs_demo.tables import Table
-from vcs_demo.text import nfc, syllables
+from vcs_demo.text import WORD, folded, nfc, syllables
 from vcs_demo.words import say
 
 _templates = Environment(
@@ -17,7 +16,6 @@ _templates = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_WORD = re.compile(r"(\w+)")
 # Vietnamese function words: marking them would mark every line.
 _FUNCTION_WORDS = frozenset(
     "và là của có cho các những một được bị thì mà ở với để khi này đó nào gì không như trong ra vào từ trên "
@@ -63,9 +61,11 @@ def content_words(*texts: str) -> frozenset[str]:
 
 
 def marked(text: str, words: Collection[str]) -> Markup:
-    """Escape a text and put `<mark>` around the words that are among `words` (lower-cased)."""
-    pieces = _WORD.split(nfc(text))
+    """Escape a text and put `<mark>` around the words whose folded, lower-cased form is among `words`."""
+    pieces = WORD.split(nfc(text))
     return Markup("").join(
-        Markup("<mark>{}</mark>").format(piece) if number % 2 and piece.lower() in words else escape(piece)
+        Markup("<mark>{}</mark>").format(piece)
+        if number % 2 and folded(piece).lower() in words
+        else escape(piece)
         for number, piece in enumerate(pieces)
     )
