@@ -2,6 +2,8 @@
 
 import hashlib
 import math
+import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -12,6 +14,11 @@ from vcs_demo.text import nfc, written_hash
 LABELS = ("hard", "false_negative", "trivial", "unsure")
 MAX_TEXT = 20_000  # characters
 MAX_NAME = 300  # characters of an id, a task, a source, a split, a miner
+
+
+_SPLITS = {name: name for name in ("train", "validation")} | dict.fromkeys(
+    ("valid", "val", "dev", "development"), "validation"
+)
 
 
 @dataclass(frozen=True)
@@ -63,7 +70,8 @@ class Candidate:
             facts: further attributes; ids that are missing come from the texts.
 
         Raises:
-            UserError: a text is empty or longer than `MAX_TEXT` characters, or a name than `MAX_NAME`.
+            UserError: a text is empty or longer than `MAX_TEXT` characters, a name than `MAX_NAME`, or a split that
+                `checked_split` refuses.
         """
         texts = {"query": nfc(query), "positive": nfc(positive), "passage": nfc(passage)}
         for name, text in texts.items():
@@ -74,6 +82,8 @@ class Candidate:
         names = {name: nfc(value) for name, value in facts.items() if isinstance(value, str) and value}
         if max(map(len, names.values()), default=0) > MAX_NAME:
             raise UserError(f"An id, task, source, split or miner has over {MAX_NAME} characters.")
+        if "split" in names:
+            names["split"] = checked_split(names["split"])
         numbers = {name: value for name, value in facts.items() if not isinstance(value, str)}
         for name, value in numbers.items():
             finite = value is not None and math.isfinite(value)
@@ -100,6 +110,25 @@ class LabelledCandidate(Candidate):
 
 
 CANDIDATE_FIELDS = tuple(f.name for f in fields(Candidate))
+
+
+def checked_split(split: str) -> str:
+    """Return the split that a text names, `train` or `validation`; other words around the name are kept.
+
+    Raises:
+        UserError: it names a test split, or nothing that is known not to be one: what models are evaluated on must not
+            be labelled and trained on, however its name is written.
+    """
+    plain = unicodedata.normalize("NFKC", split).strip().lower()
+    words = re.findall(r"[a-z]+", plain)
+    if plain in _SPLITS:
+        return _SPLITS[plain]
+    if plain.isascii() and set(words) & _SPLITS.keys() and not any(word.startswith("test") for word in words):
+        return plain
+    raise UserError(
+        f"The split is {quoted(split)}, a test split or an unknown one, which models may be evaluated on; "
+        "leave it out, or name train or validation if it is of that."
+    )
 
 
 def candidate_id(query: str, positive: str, passage: str) -> str:

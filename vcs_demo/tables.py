@@ -1,4 +1,4 @@
-"""One shape for every table that is printed, written or shown, and one way to write a figure."""
+"""One shape for every table that is printed, written or shown, one way to write a figure, and cells that cannot run."""
 
 import csv
 import math
@@ -7,6 +7,18 @@ from dataclasses import dataclass
 from io import StringIO
 
 from vcs_demo.text import cell
+
+_FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
+
+
+def guard(text: str) -> str:
+    """Put an apostrophe before a text that a spreadsheet could run, or that begins with an apostrophe."""
+    return f"'{text}" if text.startswith("'") or text.lstrip().startswith(_FORMULA) else text
+
+
+def unguard(cell: str) -> str:
+    """Take away the apostrophe that `guard` put there, and no other."""
+    return cell[1:] if cell.startswith("'") and guard(cell[1:]) == cell else cell
 
 
 def figure(

@@ -8,7 +8,7 @@ import click
 from annotations.commands import command, with_database
 from annotations.exchange.files import FORMATS
 from annotations.rows import listed
-from vcs_demo.errors import UserError
+from vcs_demo.errors import UserError, quoted
 from vcs_demo.terminal import INPUT
 
 if TYPE_CHECKING:
@@ -26,10 +26,10 @@ OF_ANNOTATORS = ("answers", "argilla", "potato")
 @click.option("--miner", default="imported", metavar="NAME", help="Miner to note with triples.")
 @click.option("--sender", metavar="NAME", help="File people as NAME:p-….  [default: the file's name]")
 def import_command(database: Path, file: Path, task: str, split: str, miner: str, sender: str | None) -> None:
-    """Import triples to label (.jsonl, .csv, .parquet), or what others answered (`export --format answers`).
+    """Import triples to label, or what others answered (`export --format answers`).
 
-    Positives and negatives of triples may be lists. What is there already is not added twice, and no label of a
-    person of this database is changed.
+    FILE: .jsonl, .json, .csv, .tsv, .parquet or a saved data set. Positives and negatives of triples may be lists. What
+    is there already is not added twice, and no label of a person of this database is changed.
     """
     from annotations.backup.opening import open_store
     from annotations.exchange.answer_rows import holds_answers
@@ -55,6 +55,13 @@ def import_command(database: Path, file: Path, task: str, split: str, miner: str
     if answers:
         text += f"; {report.answers_added} answers added, {report.answers_there} already there"
     print(f"{text}.")
+    if report.dropped:
+        print(f"Not imported: the columns {', '.join(map(quoted, report.dropped))}.")
+    if {"label", "votes"} & set(report.dropped):
+        print(
+            "The labels were not imported as answers, since such a file names no annotators; to move answers, use "
+            "`export --format answers` there and import its file here."
+        )
     for line in listed(file, report.problems):
         print(line)
     _check_some_came(file, report, answers)

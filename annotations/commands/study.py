@@ -79,7 +79,7 @@ def calibrate_command(database: Path, size: int | None, ids: Path | None, seed: 
 def gold_command(database: Path, file: Path | None) -> None:
     """Import known answers, which are mixed in unseen; without FILE report how often each annotator gives them.
 
-    FILE has {"id": …, "label": …, "note": …} a line.
+    FILE has {"id": …, "label": …, "note": …} a line, or these columns.
     """
     from annotations.quality.gold import gold_report, gold_table, import_gold
     from annotations.store.label_store import LabelStore

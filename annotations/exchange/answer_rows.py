@@ -7,60 +7,72 @@ from typing import Any
 
 from annotations.candidates import CANDIDATE_FIELDS, Candidate, checked
 from annotations.database.events import new_event, stamp, text
-from annotations.exchange.files import unguard
 from annotations.people.pseudonyms import is_pseudonym
-from annotations.rows import check_file, read_csv, read_jsonl
 from vcs_demo.errors import UserError, quoted
+from vcs_demo.reading.rows import Rows, read_rows
 from vcs_demo.text import content_hash
 
 KINDS = ("label", "skip", "undo")
 _NUMBERS = {"rank": int, "score": float, "positive_score": float}  # fields of a candidate that are no text
 _TEXTS = ("label", "note", "interface", "guideline", "client_at", "undoes", "at")
+_ELSEWHERE = (  # what records have → what they are
+    ({"fields", "responses"}, "records of Argilla, which are written for it and not read back"),
+    ({"questions", "fields"}, "the settings of an Argilla data set, no rows"),
+    ({"label_annotations"}, "annotations of Potato, which are written for it and not read back"),
+    ({"instance_id_to_label_to_value"}, "annotations of Potato, which are written for it and not read back"),
+    ({"id", "text"}, "items of Potato, which are written for it and not read back"),
+    ({"sha256", "consensus"}, "the manifest of an export; import the file beside it"),
+    ({"id", "label"}, "known answers; `python -m annotations gold FILE` imports them"),
+)
 _KINDS_OF = {str: (str, "text"), int: (int, "a whole number"), float: (int | float, "a number")}
 
 
+def open_import(path: Path) -> Rows:
+    """Open a file to import; raises UserError for one of a kind that is read elsewhere, or nowhere."""
+    rows = read_rows(path)
+    first = next((row for _, row in rows if isinstance(row, dict)), {})
+    names = {str(name).strip().lower() for name in first}
+    for needed, what in _ELSEWHERE:
+        if needed <= names and not names & {"query", "anchor", "question", "kind"}:
+            raise UserError(f"{quoted(path.name)} holds {what}.")
+    return rows
+
+
 def holds_answers(path: Path) -> bool:
-    """Tell an export of answers from triples, by its first line; raises UserError where there is no such file."""
-    check_file(path)
-    if path.suffix.lower() == ".csv":
-        header: list[str] = []
-        next(read_csv(path, header.extend, unguard), None)
-        return {"annotator", "label"} <= {name.strip().lower() for name in header}
-    if path.suffix.lower() == ".jsonl":
-        first = next((row for _, row in read_jsonl(path) if isinstance(row, dict)), {})
-        return first.get("kind") in ("candidate", *KINDS)
-    return False
+    """Tell an export of answers from triples, by its columns or its first record; raises as `open_import`."""
+    rows = open_import(path)
+    if rows.columns:
+        return {"annotator", "label"} <= {name.lower() for name in rows.columns}
+    first = next((row for _, row in rows if isinstance(row, dict)), {})
+    return first.get("kind") in ("candidate", *KINDS)
 
 
-def answer_rows(path: Path) -> Iterator[tuple[int, Any]]:
-    """Yield line and row of a .jsonl or .csv; for a row that cannot be read, the reason as a string.
+def answer_rows(rows: Rows) -> Iterator[tuple[int, Any]]:
+    """Yield number and row; for a row that cannot be read, the reason as a string.
 
     Raises:
-        UserError: another kind of file, not UTF-8, or columns that are not those of an export.
+        UserError: columns that are not those of an export of answers.
     """
-    if path.suffix.lower() == ".jsonl":
-        yield from read_jsonl(path)
-        return
-    if path.suffix.lower() != ".csv":
-        raise UserError(f"{quoted(path.name)} holds no answers; give a .jsonl or .csv file.")
-    for line, row in read_csv(path, lambda header: _check_header(header, path), unguard):
-        if isinstance(row, dict):
-            row = {name.strip().lower(): cell or None for name, cell in row.items()} | {"kind": "label"}
-            row["candidate_id"] = row.get("id")
-            for name, parse in _NUMBERS.items():
+    if rows.columns:
+        _check_header(rows)
+    for line, row in rows:
+        if rows.columns and isinstance(row, dict):
+            row = {name.lower(): None if cell == "" else cell for name, cell in row.items()}
+            row |= {"kind": "label", "candidate_id": row.get("id")}
+            for name, kind in _NUMBERS.items() if rows.delimiter else ():
                 try:
-                    row[name] = parse(row[name]) if row.get(name) else None
-                except ValueError:
-                    row = f"The {name} is {quoted(row[name])}; it must be {_KINDS_OF[parse][1]}."
+                    row[name] = rows.number(row.get(name) or "", kind)
+                except (ValueError, OverflowError):
+                    row = f"The {name} is {quoted(row[name])}; it must be {_KINDS_OF[kind][1]}."
                     break
         yield line, row
 
 
-def _check_header(header: list[str], path: Path) -> None:
-    missing = {"id", "query", "annotator", "label", "token"} - {name.strip().lower() for name in header}
+def _check_header(rows: Rows) -> None:
+    missing = {"id", "query", "annotator", "label", "token"} - {name.lower() for name in rows.columns}
     if missing:
         raise UserError(
-            f"{quoted(path.name)} has no column {', '.join(sorted(missing))}; only the answers that "
+            f"{quoted(rows.path.name)} has no column {', '.join(sorted(missing))}; only the answers that "
             "`python -m annotations export --format answers` wrote can be imported."
         )
 
@@ -74,8 +86,6 @@ def candidate_of(row: dict[str, Any]) -> Candidate:
         if isinstance(value, int) and abs(value) > 2**53:
             raise UserError(f"The {name} is out of range.")
     values = {name: row.get(name) if name in _NUMBERS else row.get(name) or "" for name in CANDIDATE_FIELDS}
-    if values["split"].strip().lower() == "test":
-        raise UserError("The candidate is of a test split, which models are evaluated on; leave it out.")
     if values["positive"] and content_hash(values["positive"]) == content_hash(values["passage"]):
         raise UserError("The passage has the same text as the positive; one of the two is wrong.")
     return checked(Candidate(**values))

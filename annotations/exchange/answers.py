@@ -9,10 +9,10 @@ from typing import Any
 
 from annotations.candidates import CANDIDATE_FIELDS, Candidate, as_record
 from annotations.database.events import stamp
-from annotations.exchange.answer_rows import answer_rows, candidate_of, event_of
+from annotations.exchange.answer_rows import answer_rows, candidate_of, event_of, open_import
 from annotations.exchange.files import write_csv
 from annotations.people.pseudonyms import first_tokens, is_pseudonym, pseudonym, pseudonyms
-from annotations.rows import ImportReport, RowProblem, check_file
+from annotations.rows import ImportReport, RowProblem
 from annotations.store.label_store import LabelStore
 from annotations.store.record import find
 from vcs_demo.errors import UserError, quoted
@@ -65,7 +65,7 @@ def export_answers(store: LabelStore, path: Path | str, *, names: bool = False) 
 
 
 def import_answers(store: LabelStore, path: Path | str, *, sender: str = "") -> ImportReport:
-    """Add the answers of an export (.jsonl or .csv): the good rows in one transaction, the bad ones reported.
+    """Add the answers of an export: the good rows in one transaction, the bad ones reported.
 
     Candidates are added where they are new, answers where their token is. The answers of people who label here are
     never added to: those count as there, or are refused.
@@ -80,7 +80,7 @@ def import_answers(store: LabelStore, path: Path | str, *, sender: str = "") -> 
         DatabaseUnavailable: it could not be saved; then nothing was added.
     """
     path = Path(path)
-    check_file(path)
+    rows = open_import(path)
     stem = "".join(c for c in path.stem if c.isprintable())[:MAX_SENDER]
     sender = sender.strip() or stem.strip() or "import"
     if len(sender) > MAX_SENDER or not sender.isprintable():
@@ -89,7 +89,7 @@ def import_answers(store: LabelStore, path: Path | str, *, sender: str = "") -> 
     events: list[tuple[int, dict[str, Any]]] = []
     problems: list[RowProblem] = []
     count = 0
-    for line, row in answer_rows(path):
+    for line, row in answer_rows(rows):
         count += 1
         if count > MAX_ROWS:
             raise UserError(f"{quoted(path.name)} has over {MAX_ROWS:,} rows; import a part of it.")

@@ -1,23 +1,13 @@
-"""What exports share: their formats, CSV cells that cannot run as formulas, texts in two languages."""
+"""What exports share: their formats, CSV, texts in two languages."""
 
 import csv
 from collections.abc import Iterable
 from typing import IO, Any
 
+from vcs_demo.tables import guard
 from vcs_demo.words import FOLDER, LANGUAGES, say
 
 FORMATS = ("jsonl", "csv", "parquet", "dataset")  # of an export of labels
-_FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
-
-
-def guard(text: str) -> str:
-    """Put an apostrophe before a text that a spreadsheet could run, or that begins with an apostrophe."""
-    return f"'{text}" if text.startswith("'") or text.lstrip().startswith(_FORMULA) else text
-
-
-def unguard(cell: str) -> str:
-    """Take away the apostrophe that `guard` put there, and no other."""
-    return cell[1:] if cell.startswith("'") and guard(cell[1:]) == cell else cell
 
 
 def write_csv(file: IO[str], columns: Iterable[str], rows: Iterable[dict[str, Any]]) -> None:

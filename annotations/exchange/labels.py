@@ -7,17 +7,14 @@ import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from annotations.candidates import LABELS, LabelledCandidate
-from annotations.exchange.files import FORMATS, unguard, write_csv
-from annotations.rows import read_csv, read_jsonl
+from annotations.candidates import LABELS, LabelledCandidate, checked_split
+from annotations.exchange.files import FORMATS, write_csv
 from vcs_demo.background import TRANSFORMERS
 from vcs_demo.errors import UserError, quoted
 from vcs_demo.files import json_line
-
-if TYPE_CHECKING:
-    pass
+from vcs_demo.reading.rows import Rows, read_rows
 
 TEXT, INTEGER, REAL = "string", "int64", "float64"
 # `votes` is JSON, label → number of annotators; `consensus` is how `label` came about: adjudicated or by majority.
@@ -133,26 +130,16 @@ def rows_of(labelled: Iterable[LabelledCandidate], *, triples: bool = False) -> 
 
 
 def read_export(path: Path | str) -> list[LabelledCandidate]:
-    """Read an export of labels in any of its formats.
+    """Read an export of labels in any of its formats, also as a spreadsheet saved it.
 
     Raises:
         UserError: missing, not an export, or a row that cannot be read (named by its number).
     """
     path = Path(path)
-    kind = "dataset" if path.is_dir() else path.suffix.lstrip(".").lower()
     if not path.exists():
         raise UserError(f"There is no export at {quoted(path)}.")
-    if kind not in FORMATS:
-        raise UserError(f"{quoted(path)} is not an export: .jsonl, .csv, .parquet or a data set folder.")
-    labelled = []
-    try:
-        for number, row in enumerate(_rows(path, kind), start=1):
-            labelled.append(_labelled(row, f"Row {number} of {quoted(path)}"))
-    except (ValueError, OSError) as error:  # pyarrow's errors are ValueErrors
-        raise UserError(
-            f"{quoted(path)} cannot be read after row {len(labelled)}: {quoted(error, 160)}; export it again."
-        ) from error
-    return labelled
+    rows = read_rows(path)
+    return [_labelled(row, f"Row {n} of {quoted(path)}", rows) for n, (_, row) in enumerate(rows, start=1)]
 
 
 def _row(item: LabelledCandidate) -> dict[str, Any]:
@@ -160,47 +147,29 @@ def _row(item: LabelledCandidate) -> dict[str, Any]:
     return values | {"votes": json.dumps(item.votes, sort_keys=True)}
 
 
-def _labelled(row: Any, where: str) -> LabelledCandidate:
+def _labelled(row: Any, where: str, rows: Rows) -> LabelledCandidate:
     if isinstance(row, str):  # why there is no row
         raise UserError(f"{where} cannot be read: {row} Export it again.")
     if not isinstance(row, dict):
         raise UserError(f"{where} is not an object; it is not an export of labels.")
     if missing := [column for column in COLUMNS if column not in row]:
-        raise UserError(f"{where} has no {', '.join(missing)}; it is not an export of labels.")
+        hint = " (`--format answers` wrote it; export without)" if "annotator" in row or "kind" in row else ""
+        raise UserError(f"{where} has no {', '.join(missing)}; it is not an export of labels{hint}.")
     if row["label"] not in LABELS:
         raise UserError(f"{where} has the label {quoted(row['label'])}; the labels are {', '.join(LABELS)}.")
-    wrong = [column for column, kind in COLUMNS.items() if not isinstance(row[column], _PYTHON[kind])]
-    votes = None if wrong else json.loads(row["votes"])
+    try:
+        if rows.delimiter:
+            kinds = {INTEGER: int, REAL: float}
+            row = row | {column: rows.number(row[column], kinds[kind]) for column, kind in _NUMBERS.items()}
+        wrong = [column for column, kind in COLUMNS.items() if not isinstance(row[column], _PYTHON[kind])]
+        votes = None if wrong else json.loads(row["votes"])
+    except (ValueError, OverflowError, RecursionError) as error:
+        raise UserError(f"{where} is not as exported ({quoted(error)}); export it again.") from error
     if not isinstance(votes, dict):
         raise UserError(f"{where}: {', '.join(wrong) or 'votes'} is not as exported.")
+    if row["split"]:
+        checked_split(row["split"])
     return LabelledCandidate(**{_OWN_NAME.get(c, c): row[c] for c in COLUMNS} | {"votes": votes})
-
-
-def _rows(path: Path, format: str) -> Iterator[Any]:
-    if format == "jsonl":
-        yield from (row for _, row in read_jsonl(path))
-    elif format == "csv":
-        for _, row in read_csv(path, lambda header: None, str):
-            yield row if isinstance(row, str) else {name: _value(name, cell) for name, cell in row.items()}
-    elif format == "parquet":
-        import pyarrow.parquet
-
-        yield from pyarrow.parquet.read_table(path).to_pylist()
-    elif _is_dataset(path):
-        import datasets
-
-        yield from datasets.load_from_disk(str(path))
-    else:
-        raise UserError(
-            f"{quoted(path)} is a folder, but not an exported data set; give what `python -m annotations export` wrote."
-        )
-
-
-def _value(column: str, cell: str) -> str | int | float | None:
-    """Return what a cell of CSV holds; raises ValueError."""
-    if column not in _NUMBERS:
-        return unguard(cell)
-    return (int(cell) if _NUMBERS[column] == INTEGER else float(cell)) if cell else None
 
 
 def _is_dataset(path: Path) -> bool:

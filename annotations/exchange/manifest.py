@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from annotations.quality.agreement_report import REASONS, Estimate
 from annotations.store.label_store import LabelStore
 from vcs_demo.errors import UserError, quoted
 from vcs_demo.files import json_line, written_whole
+from vcs_demo.reading.texts import head, read_json
 
 CONSENSUS = "an adjudicator's decision, else the majority of each candidate's labels; a tie is unsure"
 
@@ -165,7 +167,7 @@ def manifest_of(path: Path | str, labelled: list[LabelledCandidate]) -> Manifest
         UserError: the export is not what its manifest says, or the manifest cannot be read.
     """
     path, beside, digest = Path(path), manifest_path(path), _sha256(rows_of(labelled))
-    if not beside.is_file():
+    if not os.path.lexists(beside):
         return Manifest(digest, _counts(labelled), _alpha_of_votes(labelled))
     manifest = _parsed(beside, _counts(labelled))
     if manifest.sha256 != digest:
@@ -187,8 +189,7 @@ def _read(store: LabelStore, *, triples: bool = False) -> tuple[LabelSet, list[d
 
 
 def _is_database(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(16) == b"SQLite format 3\x00"
+    return head(path).startswith(b"SQLite format 3\x00")
 
 
 def _sha256(rows: list[dict[str, Any]]) -> str:
@@ -201,7 +202,7 @@ def _sha256(rows: list[dict[str, Any]]) -> str:
 
 def _parsed(path: Path, labels: dict[str, int]) -> Manifest:
     try:
-        facts = json.loads(path.read_text("utf-8"))
+        facts = read_json(path)
         of = facts["alpha"]
         figures = [None if of[name] is None else float(of[name]) for name in ("value", "low", "high")]
         estimate = Estimate(*figures, int(of["items"]), str(of["reason"]))
@@ -210,7 +211,7 @@ def _parsed(path: Path, labels: dict[str, int]) -> Manifest:
             raise ValueError("alpha is not as exported")
         counts = int(facts["candidates"]), int(facts["annotators"])
         return Manifest(str(facts["sha256"]), labels, estimate, *counts, str(facts["created"]))
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (UserError, ValueError, TypeError, KeyError) as error:
         raise UserError(
             f"{quoted(path.name)} is not the manifest of an export ({quoted(error)}); export again, or delete it to "
             "use the labels without it."

@@ -1,26 +1,29 @@
-"""Import of (query, positive, negative) triples that exist already: JSONL, CSV or Parquet, row by row."""
+"""Import of (query, positive, negative) triples that exist already, row by row, in the layouts that others write."""
 
+import itertools
 import json
+import re
 from collections.abc import Iterator
-from itertools import product
 from pathlib import Path
 from typing import Any
 
 from annotations.candidates import Candidate
-from annotations.exchange.files import unguard
-from annotations.rows import ImportReport, RowProblem, check_file, read_csv, read_jsonl
+from annotations.rows import ImportReport, RowProblem
 from annotations.store.label_store import LabelStore
 from vcs_demo.errors import UserError, quoted
+from vcs_demo.reading.rows import Rows, read_rows
 from vcs_demo.text import content_hash
 
 COLUMNS = {
     "query": ("query", "anchor", "question"),
-    "positive": ("positive", "pos"),
+    "positive": ("positive", "pos", "answer", "context"),
     "passage": ("negative", "neg"),
 }
 PROVENANCE = ("query_id", "positive_id", "passage_id", "task", "source", "split", "miner")
 MAX_TRIPLES = 100_000
 MAX_PER_ROW = 1_000  # triples that the lists of one row can make
+_NUMBERED = re.compile(r"neg(?:ative)?_?\d+")
+_MARKS = {1: True, 0: False, "1": True, "0": False, "true": True, "false": False}
 
 
 def import_triples(
@@ -33,55 +36,128 @@ def import_triples(
 ) -> ImportReport:
     """Add the triples of a file as candidates: the good rows in one transaction, the bad ones reported.
 
-    Columns are `query` (or `anchor`, `question`), `positive` (`pos`) and `negative` (`neg`). A positive or
-    negative can be a list (in CSV a JSON list); every pair of the two is a candidate. Columns `query_id`,
-    `positive_id`, `passage_id`, `task`, `source`, `split` and `miner` are kept where a row has them; otherwise
-    the arguments hold, the source is the file's name, and ids come from the texts.
+    Columns are `query` (or `anchor`, `question`), `positive` (`pos`, `answer`, `context`) and `negative` (`neg`). A
+    positive or negative can be a list (in CSV a JSON list); every pair of the two is a candidate. The layouts that
+    `mine_hard_negatives` of sentence-transformers writes are read too: `negative_1`, `negative_2`, …; and (query, text,
+    label 1 or 0), with a row a text or with lists. Columns `query_id`, `positive_id`, `passage_id`, `task`, `source`,
+    `split` and `miner` are kept where a row has them; otherwise the arguments hold, the source is the file's name, and
+    ids come from the texts.
 
     Raises:
-        UserError: no such file, not .jsonl, .csv or .parquet, too large, or unreadable.
+        UserError: no such file, not one of `vcs_demo.reading.rows.ENDINGS`, too large, unreadable, or no triples.
         DatabaseUnavailable: it could not be saved; then nothing was added.
     """
-    path = Path(path)
-    read = _READERS.get(path.suffix.lower())
-    check_file(path)
-    if read is None:
-        raise UserError(f"{quoted(path.name)} cannot be imported; give a .jsonl, .csv or .parquet file.")
-    defaults = {"task": task, "source": path.name, "split": split, "miner": miner}
+    rows = read_rows(Path(path))
+    if rows.columns:
+        _check_columns(rows)
+    defaults = {"task": task, "source": rows.path.name, "split": split, "miner": miner}
     candidates: list[Candidate] = []
     problems: list[RowProblem] = []
-    rows = 0
-    for line, row in read(path):
-        rows += 1
+    dropped: dict[str, None] = {}
+    count = 0
+    pairs: dict[
+        str, tuple[int, dict[str, Any], list[str], list[str]]
+    ] = {}  # query → of its (text, label) rows
+
+    def take(line: int, row: dict[str, Any]) -> None:
         try:
-            candidates += _candidates(row, defaults)
+            candidates.extend(_candidates(row, defaults))
         except UserError as error:
             problems.append(RowProblem(line, str(error)))
         if len(candidates) > MAX_TRIPLES:
-            raise UserError(f"{quoted(path.name)} has over {MAX_TRIPLES:,} triples; import a part of it.")
+            raise UserError(
+                f"{quoted(rows.path.name)} has over {MAX_TRIPLES:,} triples; import a part of it."
+            )
+
+    for line, content in rows:
+        count += 1
+        try:
+            named = _named(content, rows)
+            dropped |= dict.fromkeys(_dropped(named))
+            row = _plain(named)
+            if (mark := _pair_mark(row)) is not None:
+                _, _, positives, negatives = pairs.setdefault(str(_first(row, "query")), (line, row, [], []))
+                (positives if mark else negatives).append(_first(row, "positive"))
+                continue
+        except UserError as error:
+            problems.append(RowProblem(line, str(error)))
+            continue
+        take(line, row)
+    for line, row, positives, negatives in pairs.values():
+        take(line, row | {"positive": positives, "negative": negatives})
     added, already_there = store.add_candidates(candidates)
-    return ImportReport(rows, added, already_there, problems)
+    problems.sort(key=lambda problem: problem.line)
+    return ImportReport(count, added, already_there, problems, dropped=tuple(dropped))
 
 
-def _candidates(row: Any, defaults: dict[str, str]) -> list[Candidate]:
-    """Return a row's candidates; raises UserError with the reason. A string as row is a reason already."""
+def _named(row: Any, rows: Rows) -> dict[str, Any]:
+    """Return a row with its names in lower case, and in CSV lists for JSON lists; a string as row is a reason."""
     if isinstance(row, str):
         raise UserError(row)
     if not isinstance(row, dict):
         raise UserError("The line is not a JSON object; write {'query': …, 'positive': …, 'negative': …}.")
-    row = {str(name).strip().lower(): value for name, value in row.items()}
+    return {
+        str(name).strip().lower(): _cell(value) if rows.delimiter else value for name, value in row.items()
+    }
+
+
+def _plain(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row in the layout of `COLUMNS`."""
+    if _first(row, "passage") is not None:
+        return row
+    if numbered := _numbered(row):
+        return row | {"negative": [row[name] for name in numbered]}
+    texts, marks = _first(row, "positive"), row.get("labels", row.get("label"))
+    if isinstance(texts, list) and isinstance(marks, list) and len(texts) == len(marks):
+        marked = [(text, _mark(mark)) for text, mark in zip(texts, marks, strict=True)]
+        sides = {side: [text for text, mark in marked if mark is side] for side in (True, False)}
+        return row | {"positive": sides[True], "negative": sides[False]}
+    return row
+
+
+def _pair_mark(row: dict[str, Any]) -> bool | None:
+    """Tell whether a (query, text, label) row is of a positive or a negative; None: it is no such row."""
+    whole = _first(row, "passage") is None and isinstance(_first(row, "positive"), str)
+    return _mark(row.get("label")) if whole and isinstance(_first(row, "query"), str) else None
+
+
+def _mark(value: Any) -> bool | None:
+    value = value.strip().lower() if isinstance(value, str) else value
+    return _MARKS.get(value) if isinstance(value, str | int | float) else None
+
+
+def _first(row: dict[str, Any], name: str) -> Any:
+    return next((row[alias] for alias in COLUMNS[name] if row.get(alias) is not None), None)
+
+
+def _numbered(row: dict[str, Any]) -> list[str]:
+    """Return the names `negative_1`, `negative_2`, … that have a value, in their order."""
+    names = [name for name, value in row.items() if value is not None and _NUMBERED.fullmatch(name)]
+    return sorted(names, key=lambda name: int(re.sub(r"\D", "", name)))
+
+
+def _dropped(row: dict[str, Any]) -> Iterator[str]:
+    """Yield the columns of a row that make no part of a candidate."""
+    used = {*itertools.chain(*COLUMNS.values()), *PROVENANCE, *_numbered(row)}
+    if _first(row, "passage") is None and not _numbered(row):
+        used |= {"label", "labels"}  # they tell positives from negatives
+    yield from (name for name, value in row.items() if value is not None and name not in used)
+
+
+def _candidates(row: dict[str, Any], defaults: dict[str, str]) -> list[Candidate]:
+    """Return a row's candidates; raises UserError with the reason."""
     texts = {}
     for name, aliases in COLUMNS.items():
-        value = next((row[alias] for alias in aliases if row.get(alias) is not None), None)
+        value = _first(row, name)
         if value is None:
             raise UserError(f"There is no {aliases[0]} (it can also be named {' or '.join(aliases[1:])}).")
         texts[name] = value if isinstance(value, list) and name != "query" else [value]
-        if not texts[name] or not all(isinstance(text, str) for text in texts[name]):
+        if not texts[name]:
+            raise UserError(f"The query has no {aliases[0]}; a candidate needs one.")
+        if not all(isinstance(text, str) for text in texts[name]):
             raise UserError(f"The {aliases[0]} is {quoted(value)}; it must be text.")
-    given = {name: row[name] for name in PROVENANCE if isinstance(row.get(name), str) and row[name]}
+    given = {name: row[name] for name in PROVENANCE if isinstance(row.get(name), str) and row[name].strip()}
     facts = defaults | given
-    if facts["split"].lower() == "test":
-        raise UserError("The row is of a test split, which models are evaluated on; leave it out.")
     if len(texts["positive"]) * len(texts["passage"]) > MAX_PER_ROW:
         raise UserError(f"The row's lists make over {MAX_PER_ROW:,} triples; split it.")
     if len(texts["positive"]) * len(texts["passage"]) > 1:
@@ -91,49 +167,28 @@ def _candidates(row: Any, defaults: dict[str, str]) -> list[Candidate]:
         raise UserError("A negative has the same text as a positive; one of the two is wrong.")
     return [
         Candidate.create(query=texts["query"][0], positive=positive, passage=passage, **facts)
-        for positive, passage in product(texts["positive"], texts["passage"])
+        for positive, passage in itertools.product(texts["positive"], texts["passage"])
     ]
 
 
-def _read_csv(path: Path) -> Iterator[tuple[int, Any]]:
-    return read_csv(path, lambda header: _check_header(header, path), _cell)
-
-
 def _cell(cell: str) -> Any:
-    """Return a cell's text, or the list of a JSON list; an export's guarding apostrophe is taken away."""
+    """Return the text of a cell of CSV, the list of a JSON list, or None for an empty one."""
     if cell.startswith("["):
         try:
-            texts = json.loads(cell)
+            items = json.loads(cell)
         except (ValueError, RecursionError):
-            texts = None
-        if isinstance(texts, list) and all(isinstance(text, str) for text in texts):
-            return texts
-    return unguard(cell) or None
+            items = None
+        if isinstance(items, list) and all(isinstance(item, str | int) for item in items):
+            return items
+    return cell or None
 
 
-def _read_parquet(path: Path) -> Iterator[tuple[int, Any]]:
-    import pyarrow
-    import pyarrow.parquet
-
-    row = 0
-    try:
-        file = pyarrow.parquet.ParquetFile(path)
-        _check_header(file.schema_arrow.names, path)
-        for batch in file.iter_batches(1_000):
-            for content in batch.to_pylist():
-                row += 1
-                yield row, content
-    except pyarrow.ArrowException as error:
-        raise UserError(f"{quoted(path.name)} is not a Parquet file ({quoted(error)}).") from error
-
-
-def _check_header(names: list[str], path: Path) -> None:
-    columns = {name.strip().lower() for name in names}
-    for aliases in COLUMNS.values():
-        if columns.isdisjoint(aliases):
+def _check_columns(rows: Rows) -> None:
+    columns = {name.strip().lower() for name in rows.columns}
+    paired = bool(columns & {"label", "labels"}) or any(map(_NUMBERED.fullmatch, columns))
+    for name, aliases in COLUMNS.items():
+        if columns.isdisjoint(aliases) and not (name == "passage" and paired):
             raise UserError(
-                f"{quoted(path.name)} has no column {' or '.join(aliases)}; it has {quoted(', '.join(names))}."
+                f"{quoted(rows.path.name)} has no column {' or '.join(aliases)}; "
+                f"it has {quoted(', '.join(rows.columns))}."
             )
-
-
-_READERS = {".jsonl": read_jsonl, ".csv": _read_csv, ".parquet": _read_parquet}

@@ -8,6 +8,7 @@ from annotations.candidates import Candidate
 from annotations.database.events import stamp
 from annotations.store.label_store import LabelStore
 from vcs_demo.errors import UserError, quoted
+from vcs_demo.reading.texts import check_file, lines
 
 
 def add_calibration(store: LabelStore, ids: Iterable[str]) -> tuple[int, int]:
@@ -53,12 +54,8 @@ def choose(store: LabelStore, size: int, *, seed: int = 0) -> list[Candidate]:
 
 def read_ids(path: Path | str) -> list[str]:
     """Return the candidate ids of a text file, one a line; raises UserError."""
-    try:
-        ids = [line.strip() for line in Path(path).read_text("utf-8-sig").splitlines() if line.strip()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(
-            f"{quoted(path)} cannot be read as UTF-8 text; give a file of candidate ids, one a line."
-        ) from error
+    check_file(Path(path))
+    ids = [text for _, text in lines(Path(path))]
     if not ids:
         raise UserError(f"{quoted(path)} has no candidate id; write one a line.")
     return ids

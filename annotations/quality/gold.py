@@ -8,9 +8,10 @@ from typing import Any
 from annotations.audit.estimate import wilson
 from annotations.candidates import LABELS
 from annotations.database.events import stamp, text
-from annotations.rows import ImportReport, RowProblem, check_file, read_jsonl
+from annotations.rows import ImportReport, RowProblem
 from annotations.store.label_store import LabelStore
 from vcs_demo.errors import UserError, quoted
+from vcs_demo.reading.rows import read_rows
 from vcs_demo.tables import Table, figure
 
 UNKNOWN = "There is no candidate {}; give the id of one that was mined or imported."
@@ -66,17 +67,17 @@ def add_gold(store: LabelStore, answers: Iterable[GoldAnswer]) -> tuple[int, int
 
 
 def import_gold(store: LabelStore, path: Path | str) -> ImportReport:
-    """Add the gold answers of a JSONL file, `{"id": …, "label": …, "note": …}` a line; bad lines are reported.
+    """Add the gold answers of a file with id, label and (optional) note in each row; bad rows are reported.
 
     Raises:
-        UserError: there is no such file, or it has no good line.
+        UserError: there is no such file, or it has no good row.
         DatabaseUnavailable: they could not be saved; then nothing was added.
     """
     path = Path(path)
-    check_file(path)
+    rows = read_rows(path)
     ids = {candidate.id for candidate in store.candidates()}
     answers, problems = [], []
-    for line, row in read_jsonl(path):
+    for line, row in rows:
         try:
             answers.append(_answer(row, ids))
         except UserError as error:
@@ -106,6 +107,7 @@ def gold_table(accuracies: Iterable[GoldAccuracy]) -> Table:
 def _answer(row: Any, ids: set[str]) -> GoldAnswer:
     if not isinstance(row, dict):  # a string is the reason why there is no row
         raise UserError(row if isinstance(row, str) else "The line is not a JSON object.")
+    row = {str(name).strip().lower(): value for name, value in row.items()}
     given = [row.get("id", row.get("candidate_id")), row.get("label"), row.get("note") or ""]
     if not all(isinstance(value, str) for value in given):
         raise UserError(

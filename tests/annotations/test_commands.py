@@ -256,7 +256,7 @@ def test_options_that_do_not_fit_are_one_line_and_leave_nothing_behind(
         (["restore"], "nothing to restore"),
         (["settings"], "There is no database"),
         (["calibrate", "--size", "5"], "There is no database"),
-        (["calibrate", "--ids", "none.txt"], "'none.txt' cannot be read"),
+        (["calibrate", "--ids", "none.txt"], "no file 'none.txt'"),
         (["gold", "none.jsonl"], "There is no database"),
         (["gold"], "There is no database"),
         (["account", "remove", "An"], "no account 'An'"),

@@ -4,7 +4,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from annotations.exchange.files import guard
 from annotations.exchange.manifest import LabelSet, Manifest, read_labels
 from training.retraining.base import embedding_model
 from training.retraining.effects import MEASURES, Effect, effects, summary
@@ -14,7 +13,7 @@ from vcs_demo.errors import UserError, quoted
 from vcs_demo.files import write_json, written_whole
 from vcs_demo.paths import database_path
 from vcs_demo.rankers.catalog import OURS
-from vcs_demo.tables import Table, figure
+from vcs_demo.tables import Table, figure, guard
 from vcs_demo.terminal import say
 from vcs_demo.text import cell, content_hash
 

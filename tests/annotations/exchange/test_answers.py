@@ -325,11 +325,8 @@ def test_a_failing_import_adds_nothing(history, other, tmp_path, monkeypatch):
         ("a.jsonl", 'gãy\n{"kind": "candidate"}', True),
         ("a.jsonl", '{"kind": ["label"], "query": "Ho?"}', False),
         ("a.jsonl", "", False),
-        ("a.jsonl", '{"id": "1", "label_annotations": {}}', False),
         ("a.csv", "\ufeffquery,positive,passage,Annotator,label\n", True),
         ("a.csv", "query,positive,negative,label,annotators\n", False),
-        ("a.csv", "", False),
-        ("a.parquet", "", False),
     ],
 )
 def test_answers_are_told_from_triples_by_the_first_line(tmp_path, name, content, answers):
@@ -342,7 +339,7 @@ def test_answers_are_told_from_triples_by_the_first_line(tmp_path, name, content
     [
         ("a.csv", "query,label\n", "no column annotator, id, token; only the answers that"),
         ("b.csv", ",".join(map(str, range(1_001))), "1,001 columns"),
-        ("a.txt", "", "give a .jsonl or .csv"),
+        ("a.txt", "", "a file that ends in .jsonl"),
         ("none.jsonl", None, "There is no file"),
     ],
 )

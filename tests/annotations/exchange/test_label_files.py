@@ -7,11 +7,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from annotations.candidates import Candidate
-from annotations.exchange.files import guard, unguard
 from annotations.exchange.labels import read_export
 from annotations.exchange.manifest import export_labels
 from annotations.store.label_store import LabelStore
 from vcs_demo.errors import UserError
+from vcs_demo.tables import guard, unguard
 
 FILES = ("labels.jsonl", "labels.csv", "labels.parquet", "labels")
 
@@ -167,9 +167,9 @@ def test_what_cannot_be_written_is_named(filled, tmp_path):
         ("a.jsonl", "[1]\n", "Row 1 of .* is not an object"),
         ("a.jsonl", '{"query": "a"}\n', "Row 1 of .* has no positive, negative, label"),
         ("a.csv", "query,label\na,hard\n", "has no positive"),
-        ("a.csv", b"\xff\xfe", "is not UTF-8 text"),
+        ("a.csv", b"query\xff", "is not UTF-8 text"),
         ("a.parquet", "PAR1", "cannot be read"),
-        ("a.txt", "", "is not an export"),
+        ("a.txt", "", "a file that ends in .jsonl"),
     ],
 )
 def test_what_is_no_export_is_named(tmp_path, name, content, message):

@@ -123,10 +123,10 @@ def test_an_export_comes_in_as_the_same_candidates(store, tmp_path, make):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.txt", "", "give a .jsonl, .csv or .parquet"),
+        ("a.txt", "", "a file that ends in .jsonl, .ndjson, .json, .csv, .tsv, .parquet"),
         ("a.csv", "query,positive\na,b\n", "has no column negative or neg; it has 'query, positive'"),
         ("a.csv", b"query,positive,negative\n\xff,b,c\n", "not UTF-8"),
-        ("a.parquet", "không phải", "not a Parquet file"),
+        ("a.parquet", "không phải", "cannot be read as Parquet"),
     ],
 )
 def test_files_that_cannot_be_read_are_named(store, tmp_path, name, content, message):

@@ -174,6 +174,7 @@ def test_calibration_is_drawn_of_what_nobody_labelled_and_repeatably(many, make,
     (tmp_path / "ids.txt").write_text(f"{drawn[0].id}\n\n{drawn[1].id}\n")
     assert read_ids(tmp_path / "ids.txt") == [drawn[0].id, drawn[1].id]
     (tmp_path / "ids.txt").write_text("\n")
-    for path in (tmp_path / "ids.txt", tmp_path / "none.txt"):
-        with pytest.raises(UserError, match="candidate id"):
-            read_ids(path)
+    with pytest.raises(UserError, match="has no candidate id"):
+        read_ids(tmp_path / "ids.txt")
+    with pytest.raises(UserError, match="There is no file"):
+        read_ids(tmp_path / "none.txt")
