@@ -4,17 +4,18 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import click
 
 from vcs_demo import terminal
-from vcs_demo.errors import UserError
 
 if TYPE_CHECKING:
     import gradio as gr
 
     from vcs_demo.ui.access import Access
+    from vcs_demo.ui.serving.downloads import Downloads
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 ON_SPACE = bool(os.environ.get("SPACE_ID"))
@@ -60,9 +61,11 @@ def serve(host: str, port: int, source: str) -> None:
     """
     from vcs_demo.ui.access import Access
     from vcs_demo.ui.page import build_app
+    from vcs_demo.ui.serving.downloads import Downloads
 
     access = Access.from_environment(host)
-    page, warm = build_app(source, access)
+    downloads = Downloads(access)
+    page, warm = build_app(source, access, downloads)
 
     def terminated(*_: object) -> None:  # as a Space stops it
         warm.stop()
@@ -71,43 +74,21 @@ def serve(host: str, port: int, source: str) -> None:
     former = signal.signal(signal.SIGTERM, terminated)
     warm.start()
     try:
-        listen(page, access, host, port)
+        listen(page, access, host, port, downloads)
     finally:
         signal.signal(signal.SIGTERM, former)
         warm.stop()
 
 
-def listen(page: "gr.Blocks", access: "Access", host: str, port: int) -> None:
+def listen(page: "gr.Blocks", access: "Access", host: str, port: int, downloads: "Downloads") -> None:
     """Serve a page until the process is stopped; raises UserError where the port cannot be used."""
-    from annotations.people.accounts import is_password
-    from vcs_demo.ui.page import CSS, HEAD, THEME
-    from vcs_demo.words import say
+    from vcs_demo.ui.serving.server import Served
 
-    try:
-        page.launch(
-            server_name=host,
-            server_port=port,
-            auth=is_password if access.mode == "accounts" else None,
-            auth_message=" / ".join(say(lang, "app.signs_in") for lang in ("en", "vi")),
-            theme=THEME,
-            css=CSS,
-            head=HEAD,
-            footer_links=["api"],
-            run_history=False,
-            ssr_mode=False,
-            enable_monitoring=False,
-            prevent_thread_lock=True,
-            share=False,  # a public tunnel would make everyone the single user
-            max_file_size=1024,  # nothing is uploaded here
-            quiet=True,
-        )
-    except (OSError, OverflowError) as error:
-        raise UserError(
-            f"port {port} on {host} cannot be used ({error}); give another --port or --host"
-        ) from error
-    sys.stdout.write(f"VCS Demo is at {page.local_url}\n")
-    sys.stdout.flush()
-    page.block_thread()
+    with Served(page, access, host, port, downloads) as served:
+        sys.stdout.write(f"VCS Demo is at {served.url}\n")
+        sys.stdout.flush()
+        with suppress(KeyboardInterrupt):
+            served.wait()
 
 
 if __name__ == "__main__":

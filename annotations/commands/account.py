@@ -23,16 +23,18 @@ def account_group() -> None:
 )
 @click.option("--generate", is_flag=True, help="Make a password and print it, instead of asking.")
 def add(name: str, role: str, generate: bool) -> None:
-    """Add an account, or give one another role and password."""
+    """Add an account, or give one another role and password, which ends its sessions."""
     if generate:
         password = secrets.token_urlsafe(12)
     else:
         password = getpass.getpass(f"Password of {name}: ")
         if getpass.getpass("Once more: ") != password:
             raise UserError("The two passwords are not the same; nothing was changed.")
-    add_account(name, role, password)
+    known = add_account(name, role, password)
+    if known != name:
+        print(f"{name} is {known}, who has an account here: its role and password were changed.")
     if generate:
-        print(f"{name} signs in with {password}")
+        print(f"{known} signs in with {password}")
 
 
 @command("list", "account list")

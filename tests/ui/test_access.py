@@ -5,14 +5,16 @@ from types import SimpleNamespace
 import gradio as gr
 import httpx
 import pytest
+from calls import called
 
-from annotations.people.accounts import add_account, is_password, remove_account
+from annotations.people.accounts import add_account, remove_account
 from annotations.store.label_store import LabelStore
 from vcs_demo.errors import UserError
 from vcs_demo.paths import database_path
 from vcs_demo.ui.access import Access
 from vcs_demo.ui.label.desk import Turn
 from vcs_demo.ui.page import build_app
+from vcs_demo.ui.serving.server import Served
 
 AN, BINH = SimpleNamespace(username="an"), SimpleNamespace(username="binh")
 
@@ -106,15 +108,14 @@ def test_who_labels_beside_others_may_not_read_the_audit(team, space, sentence):
     for access, an in ((team, (None, SimpleNamespace(username="an"))), (space, (BINH, None))):
         assert access.annotator(*an).may_label
         with pytest.raises(UserError) as refused:
-            access.reader(*an)
+            access.adjudicator(*an)
         assert sentence(refused.value, "Only adjudicators")
-    for access in (team, space):
+    for access in (team, space, Access("read-only")):
         with pytest.raises(UserError):
-            access.reader()  # a visitor
-    assert team.reader(None, SimpleNamespace(username="binh")).may_decide
-    assert space.reader(AN).may_decide
-    assert Access("single").reader().may_decide
-    assert Access("read-only").reader().name == "visitor"
+            access.adjudicator()  # a visitor
+    assert team.adjudicator(None, SimpleNamespace(username="binh")).may_decide
+    assert space.adjudicator(AN).may_decide
+    assert Access("single").adjudicator().may_decide
 
 
 def test_the_audits_handlers_refuse_who_labels_beside_others(team, handlers):
@@ -129,7 +130,7 @@ def test_the_audits_handlers_refuse_who_labels_beside_others(team, handlers):
 def test_a_space_names_its_adjudicators(space, monkeypatch):
     monkeypatch.setenv("VCS_ADJUDICATORS", "binh")
     access = Access.from_environment("0.0.0.0")
-    assert access.adjudicator(BINH).name == access.reader(BINH).name == "binh"
+    assert access.adjudicator(BINH).name == "binh"
     with pytest.raises(UserError):
         access.operator(BINH)
 
@@ -141,21 +142,16 @@ def test_the_app_answers_nobody_without_an_account_and_tells_handlers_who_asks(
     page, _ = build_app("mini", team)
     (show_backup,) = handlers(page, "page", "show_backup")
     event = next(number for number, event in page.fns.items() if event.fn is show_backup)
-    page.launch(prevent_thread_lock=True, quiet=True, auth=is_password, ssr_mode=False)
-    try:
-        with httpx.Client(base_url=page.local_url) as client:
-            assert client.get("gradio_api/info").status_code == 401
-            for name, password in (("an", "wrong password"), ("nobody", "password of an")):
-                assert client.post("login", data={"username": name, "password": password}).status_code == 400
-            shown = {}
-            for name in ("an", "binh"):
-                answer = client.post("login", data={"username": name, "password": f"password of {name}"})
-                assert answer.status_code == 200 and client.get("gradio_api/info").status_code == 200
-                answer = client.post("gradio_api/run/predict", json={"fn_index": event, "data": ["en"]})
-                shown[name] = answer.json()["data"][0]["visible"]
-            assert shown == {"an": False, "binh": True}  # an annotator, an adjudicator
-    finally:
-        page.close()
+    with Served(page, team, "127.0.0.1", 0) as served, httpx.Client(base_url=served.url) as client:
+        assert client.get("gradio_api/info").status_code == 401
+        for name, password in (("an", "wrong password"), ("nobody", "password of an")):
+            assert client.post("login", data={"username": name, "password": password}).status_code == 401
+        shown = {}
+        for name in ("an", "binh"):
+            answer = client.post("login", data={"username": name, "password": f"password of {name}"})
+            assert answer.status_code == 200 and client.get("gradio_api/info").status_code == 200
+            shown[name] = called(client, event, ["en"])[0]["visible"]
+        assert shown == {"an": False, "binh": True}  # an annotator, an adjudicator
 
 
 def test_the_handlers_refuse_a_visitor_whatever_the_page_shows(make, handlers):

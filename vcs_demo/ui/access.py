@@ -8,9 +8,9 @@ from typing import Any
 
 import gradio as gr
 
-from annotations.people.accounts import ROLES, accounts
+from annotations.people.accounts import ROLES, account_of, accounts
 from vcs_demo.errors import UserError
-from vcs_demo.text import nfc
+from vcs_demo.ui.serving.hosts import named
 from vcs_demo.words import explain, problem
 
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
@@ -62,7 +62,7 @@ class Access:
 
         On a Space admins and adjudicators come from $VCS_ADMINS and $VCS_ADJUDICATORS (comma-separated).
         """
-        names = (_names("VCS_ADMINS"), _names("VCS_ADJUDICATORS"))
+        names = (named("VCS_ADMINS"), named("VCS_ADJUDICATORS"))
         if os.environ.get("SPACE_ID"):
             return cls("space" if os.environ.get("OAUTH_CLIENT_ID") else "read-only", *names)
         if accounts():
@@ -78,10 +78,9 @@ class Access:
             role = "adjudicator" if name in self.adjudicators else "annotator"
             return Person.with_role(name, "admin" if name in self.admins else role)
         if self.mode == "accounts" and request is not None:
-            name = nfc(request.username or "").strip()
-            role = accounts().get(name)  # read anew: an account that was removed ends at once
-            if role is not None:
-                return Person.with_role(name, role)
+            name = account_of(request.username or "")  # read anew: an account that was removed ends at once
+            if name is not None:
+                return Person.with_role(name, accounts()[name])
         return Person("visitor")
 
     def annotator(self, profile: Profile = None, request: Request = None) -> Person:
@@ -98,12 +97,6 @@ class Access:
         if not person.may_decide:
             raise problem("error.adjudicator")
         return person
-
-    def reader(self, profile: Profile = None, request: Request = None) -> Person:
-        """Return who is asking unless they label beside others: what those answered would sway them."""
-        if self.mode in ("accounts", "space"):
-            return self.adjudicator(profile, request)
-        return self.anyone(profile, request)
 
     def operator(self, profile: Profile = None, request: Request = None) -> Person:
         """Return who is asking if they may compute, mine and train."""
@@ -147,7 +140,3 @@ def guarded(check: Callable[..., Person], refused: Callable[[str], Any] = toast)
         return chosen
 
     return decorate
-
-
-def _names(variable: str) -> frozenset[str]:
-    return frozenset(name.strip() for name in os.environ.get(variable, "").split(",") if name.strip())

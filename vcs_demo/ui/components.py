@@ -1,14 +1,9 @@
-"""What the tabs share: components whose texts follow the language, number fields, folders for downloads."""
+"""What the tabs share: components whose texts follow the language, number fields."""
 
 import math
-import os
-import shutil
-import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeVar
 
 import gradio as gr
@@ -17,7 +12,6 @@ from vcs_demo.errors import UserError, quoted
 from vcs_demo.words import problem, say
 
 QUIET = {"api_visibility": "private", "show_progress": "hidden"}  # of events that only the page uses
-DOWNLOAD_SECONDS = 3600  # that a file made for a visitor stays
 
 
 @dataclass(frozen=True)
@@ -46,16 +40,6 @@ def number(value: object) -> float:
     if not math.isfinite(finite):
         raise problem("error.number", value=quoted(value))
     return finite
-
-
-def download_folder() -> Path:
-    """Return a new temporary folder that only this user can read; those of an hour ago are removed."""
-    root = Path(tempfile.gettempdir()) / f"vcs-downloads-{os.getuid()}"
-    root.mkdir(mode=0o700, exist_ok=True)
-    for old in root.iterdir():
-        if old.stat().st_mtime < time.time() - DOWNLOAD_SECONDS:
-            shutil.rmtree(old, ignore_errors=True)
-    return Path(tempfile.mkdtemp(dir=root))
 
 
 Component = TypeVar("Component")

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from annotations.backup.push import PushState
 from vcs_demo.benchmark.sources import source_label
 from vcs_demo.ui.access import Access, Person
-from vcs_demo.ui.html import quiet, refusal
+from vcs_demo.ui.html import quiet, refusal, render
 from vcs_demo.words import say
 
 
@@ -13,6 +13,13 @@ def status_line(source: str, access: Access, lang: str) -> str:
     """Say what source this is and who one is; source names are data, so never markup."""
     name = say(lang, "app.mini") if source == "mini" else f"`{source_label(source).replace('`', '')}`"
     return " · ".join([say(lang, "app.source", source=name), say(lang, f"app.{access.mode}")])
+
+
+def signed_in_line(access: Access, person: Person, lang: str) -> str:
+    """Say who is signed in with an account, with the buttons to sign out; empty for everyone else."""
+    if access.mode != "accounts" or not person.may_label:
+        return ""
+    return render("signed_in", lang, name=person.name)
 
 
 def backup_line(state: PushState | None, access: Access, person: Person, lang: str) -> str:

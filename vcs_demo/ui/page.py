@@ -10,8 +10,9 @@ from vcs_demo.paths import database_path
 from vcs_demo.ui.access import Access, Person, guarded
 from vcs_demo.ui.compare import leaderboard, rerank, search
 from vcs_demo.ui.components import QUIET, Localised, preferred
-from vcs_demo.ui.header import backup_line, status_line
+from vcs_demo.ui.header import backup_line, signed_in_line, status_line
 from vcs_demo.ui.label import adjudicate, audit, judge
+from vcs_demo.ui.serving.downloads import Downloads
 from vcs_demo.ui.train import retrain
 from vcs_demo.ui.warm_up import WarmUp
 from vcs_demo.words import LANGUAGES
@@ -24,17 +25,20 @@ THEME = gr.themes.Soft(font=["system-ui", "sans-serif"], font_mono=["ui-monospac
 SET_LANGUAGE = "(lang) => { document.documentElement.lang = lang; }"
 
 
-def build_app(source: str = "mini", access: Access | None = None) -> tuple[gr.Blocks, WarmUp]:
+def build_app(
+    source: str = "mini", access: Access | None = None, downloads: Downloads | None = None
+) -> tuple[gr.Blocks, WarmUp]:
     """Build the page for a source; return it and its warm-up, to be started once it is served.
 
     Raises:
         UserError: the label database cannot be used or restored, or the backup destination is set wrongly.
     """
     access = access or Access("single")
+    downloads = downloads or Downloads(access)
     library, words = Library(source), Localised()
     store = open_store(database_path())
     warm = WarmUp(library, store)
-    with gr.Blocks(title="VCS Demo", analytics_enabled=False, delete_cache=(3600, 86400)) as page:
+    with gr.Blocks(title="VCS Demo", analytics_enabled=False) as page:
         with gr.Row(elem_classes="vcs-head"):
             words.make(gr.Markdown, {"value": "app.intro"})
             look = {"container": False, "elem_id": "vcs-language"}
@@ -42,15 +46,16 @@ def build_app(source: str = "mini", access: Access | None = None) -> tuple[gr.Bl
             language = words.make(gr.Radio, {"label": "app.language"}, **languages, **look)
         words.make(gr.Markdown, {"value": lambda lang: status_line(source, access, lang)})
         backup = gr.HTML(visible=False, container=False, elem_id="vcs-backup")
+        signed_in = gr.HTML(visible=False, container=False, elem_id="vcs-signed-in")
         if access.mode == "space":
             gr.LoginButton()
         with gr.Tabs() as tabs:
             searching = search.build(library, words, language, access)
             reranking = rerank.build(library, words, language, access)
             compared = leaderboard.build(library, words, language, access, warm.finished)
-            miners = judge.build(library, store, words, language, access, warm.pooled)
+            miners = judge.build(library, store, words, language, access, warm.pooled, downloads)
             adjudicate.build(store, words, language, access)
-            audit.build(store, words, language, access)
+            audit.build(store, words, language, access, downloads)
             bases, trained = retrain.build(library, store, words, language, access)
 
         gr.api(search.api(library), api_name="search", concurrency_limit=4)
@@ -68,11 +73,18 @@ def build_app(source: str = "mini", access: Access | None = None) -> tuple[gr.Bl
             line = backup_line(warm.push_state, access, person, lang)
             return gr.update(value=line, visible=bool(line))
 
+        @guarded(access.anyone)
+        def show_person(person: Person, lang: str) -> dict:
+            line = signed_in_line(access, person, lang)
+            return gr.update(value=line, visible=bool(line))
+
         language.change(words.updates, language, words.components, **QUIET)
         language.change(None, language, None, js=SET_LANGUAGE)
         page.load(preferred, None, language, **QUIET)
         for event in (page.load, trained.then):
             event(refresh, None, [*pickers, bases], **QUIET)
+        for event in (page.load, language.change):
+            event(show_person, language, signed_in, **QUIET)
         for event in (page.load, language.change, tabs.select):
             event(show_backup, language, backup, **QUIET)
         for part in (searching, reranking):

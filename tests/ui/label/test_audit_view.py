@@ -1,7 +1,5 @@
 """The audit's page: shares with intervals, strata, plots and the report to take away, in both languages."""
 
-from pathlib import Path
-
 import pytest
 
 from annotations.audit.estimate import audit
@@ -50,9 +48,9 @@ def test_what_the_label_tab_does_not_offer_is_counted(store, make):
     assert "10 of these that have no label yet are not in the sample" in shown(store, 110, "", "en")[0]
 
 
-def test_the_report_to_take_away_is_the_commands(store):
+def test_the_report_to_take_away_is_the_commands(store, tmp_path):
     judged(store, "hard", "trivial")
-    page, text = map(Path, written(audited(store, 50, "miner"), "vi"))
+    page, text = written(audited(store, 50, "miner"), tmp_path, "vi")
     report = audit(store, 50, strata=["miner"])
     assert text.read_text("utf-8") == markdown(report, "vi") and (page.name, text.name) == (
         "audit.html",

@@ -1,7 +1,6 @@
 """The label desk: no decision lost, none counted twice, and nothing shown that could sway one."""
 
 import shutil
-import tempfile
 import time
 import unicodedata
 from dataclasses import replace
@@ -223,40 +222,28 @@ def test_an_unreachable_hub_is_said(empty_store, monkeypatch):
 # Export
 
 
-@pytest.fixture
-def temporary(tmp_path, monkeypatch):
-    folder = tmp_path / "temporary"
-    folder.mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(folder))
-    return folder
-
-
 @pytest.mark.parametrize("format", FORMATS)
-def test_every_format_can_be_taken_along_and_read_back(desk, temporary, format):
+def test_every_format_can_be_taken_along_and_read_back(desk, tmp_path, format):
     for label in ("hard", "false_negative"):
         desk.judge(desk.next("an"), "an", label, "", "en")
-    (path, *rest), count = exported(desk.store, format)
-    assert count == 2 and path.is_relative_to(temporary)
+    (path, *rest), count = exported(desk.store, format, tmp_path)
+    assert count == 2 and path.is_relative_to(tmp_path)
     if format == "dataset":
         assert path.suffix == ".zip" and rest == []
-        shutil.unpack_archive(path, temporary / "unpacked")
-        path = temporary / "unpacked" / "labels"
+        shutil.unpack_archive(path, tmp_path / "unpacked")
+        path = tmp_path / "unpacked" / "labels"
     assert manifest_of(path, read_export(path)).created
     assert sorted(item.label for item in read_export(path)) == ["false_negative", "hard"]
     assert "an" not in [cell for item in read_export(path) for cell in vars(item).values()]
 
 
-def test_two_exports_do_not_share_a_file(desk, temporary):
-    assert exported(desk.store, "jsonl")[0][0] != exported(desk.store, "jsonl")[0][0]
-
-
-def test_a_format_that_is_none_and_an_empty_data_set_are_refused(store, temporary, sentence):
+def test_a_format_that_is_none_and_an_empty_data_set_are_refused(store, tmp_path, sentence):
     for format in ("xml", "../jsonl", None):
         with pytest.raises(UserError) as error:
-            exported(store, format)
+            exported(store, format, tmp_path)
         assert sentence(error.value, "jsonl, csv, parquet, dataset")
     with pytest.raises(UserError) as error:
-        exported(store, "dataset")
+        exported(store, "dataset", tmp_path)
     assert sentence(error.value, "nothing to export")
 
 

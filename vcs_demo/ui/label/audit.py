@@ -1,6 +1,7 @@
 """The Audit tab: what share of the mined negatives is hard, mislabelled or trivial."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import gradio as gr
 
@@ -9,9 +10,10 @@ from annotations.audit.report import figures, html, markdown, sections
 from annotations.audit.sample import STRATA, draw, parsed_strata
 from annotations.store.label_store import LabelStore
 from vcs_demo.ui.access import Access, Person, guarded
-from vcs_demo.ui.components import QUIET, Localised, download_folder, number
+from vcs_demo.ui.components import QUIET, Localised, number
 from vcs_demo.ui.html import notice, refusal, tables
 from vcs_demo.ui.label.desk import AUDIT_SEED, AUDIT_SIZE
+from vcs_demo.ui.serving.downloads import Downloads
 from vcs_demo.words import say
 
 CHOICES = {
@@ -45,13 +47,12 @@ def shown(store: LabelStore, size: float, strata: str, lang: str) -> tuple[str, 
     )
 
 
-def written(report: AuditReport, lang: str) -> list[str]:
-    """Write the report to new temporary files, HTML and Markdown; return their paths."""
-    folder = download_folder()
+def written(report: AuditReport, folder: Path, lang: str) -> list[Path]:
+    """Write the report to new files of a folder, HTML and Markdown; return their paths."""
     page, text = folder / "audit.html", folder / "audit.md"
     page.write_text(html(report, lang), "utf-8")
     text.write_text(markdown(report, lang), "utf-8")
-    return [str(page), str(text)]
+    return [page, text]
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class Layout:
     strata: gr.Dropdown
     refresh: gr.Button
     save: gr.Button
-    files: gr.File
+    files: gr.HTML
     outputs: list
 
 
@@ -77,8 +78,7 @@ def laid_out(words: Localised) -> Layout:
     with gr.Row():
         refresh = words.make(gr.Button, {"value": "audit.refresh"}, min_width=150)
         save = words.make(gr.Button, {"value": "audit.report"}, min_width=150, elem_id="vcs-audit-report")
-    several = {"visible": False, "file_count": "multiple", "interactive": False}
-    files = words.make(gr.File, {"label": "audit.files"}, **several)
+    files = words.make(gr.HTML, {"label": "audit.files"}, visible=False, elem_id="vcs-audit-files")
     outputs = [
         gr.HTML(container=False, elem_id="vcs-audit"),
         gr.Plot(show_label=False, visible=False, elem_id="vcs-audit-chart"),
@@ -91,18 +91,21 @@ def laid_out(words: Localised) -> Layout:
     return Layout(size, strata, refresh, save, files, outputs)
 
 
-def build(store: LabelStore, words: Localised, language: gr.Radio, access: Access) -> None:
+def build(
+    store: LabelStore, words: Localised, language: gr.Radio, access: Access, downloads: Downloads
+) -> None:
     """Build the tab."""
     with words.make(gr.Tab, {"label": "audit.tab"}, id="audit") as tab:
         on = laid_out(words)
 
-    @guarded(access.reader, lambda sentence: (refusal(sentence), HIDDEN, "", HIDDEN, HIDDEN, "", HIDDEN))
+    @guarded(access.adjudicator, lambda sentence: (refusal(sentence), HIDDEN, "", HIDDEN, HIDDEN, "", HIDDEN))
     def show(person: Person, lang: str, size: float, strata: str) -> tuple:
         return *shown(store, size, strata, lang), HIDDEN
 
-    @guarded(access.reader)
+    @guarded(access.adjudicator)
     def save_report(person: Person, lang: str, size: float, strata: str) -> dict:
-        return gr.update(value=written(audited(store, size, strata), lang), visible=True)
+        paths = written(audited(store, size, strata), downloads.folder(), lang)
+        return gr.update(value=downloads.links(paths, person, access.adjudicator, lang), visible=True)
 
     asked = [language, on.size, on.strata]
     events = [tab.select, on.refresh.click, on.strata.input, language.change]

@@ -14,6 +14,7 @@ from vcs_demo.ui.components import QUIET, Localised
 from vcs_demo.ui.html import notice
 from vcs_demo.ui.label import mine_export
 from vcs_demo.ui.label.desk import Desk, Turn, why
+from vcs_demo.ui.serving.downloads import Downloads
 from vcs_demo.words import guideline, say
 
 # The time by the annotator's own device goes with every decision.
@@ -120,12 +121,13 @@ def build(
     language: gr.Radio,
     access: Access,
     pooled: threading.Event,
+    downloads: Downloads,
 ) -> gr.Dropdown:
     """Build the tab; return the list of rankers that mine. `pooled` is set once the starter pool is there."""
     desk = Desk(store)
     with words.make(gr.Tab, {"label": "label.tab"}, id="label") as tab:
         on = laid_out(words)
-        miners, mined = mine_export.build(library, store, words, language, access)
+        miners, mined = mine_export.build(library, store, words, language, access, downloads)
 
     def press(label: str) -> Callable:
         @guarded(access.annotator, refused)

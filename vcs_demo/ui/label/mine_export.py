@@ -16,8 +16,9 @@ from vcs_demo.errors import UserError
 from vcs_demo.library import Library, ranker_choices
 from vcs_demo.rankers.catalog import load_ranker
 from vcs_demo.ui.access import Access, Person, guarded
-from vcs_demo.ui.components import QUIET, Localised, download_folder, number
+from vcs_demo.ui.components import QUIET, Localised, number
 from vcs_demo.ui.html import notice, progress, refusal, tables
+from vcs_demo.ui.serving.downloads import Downloads
 from vcs_demo.words import say
 
 
@@ -37,8 +38,8 @@ def mined(
     yield notice(say(lang, "label.mined", added=added, known=known), "good") + tables(result.table(lang))
 
 
-def exported(store: LabelStore, format: str) -> tuple[list[Path], int]:
-    """Write the labels and their manifest to new temporary files (a `dataset` folder as a ZIP with both).
+def exported(store: LabelStore, format: str, folder: Path) -> tuple[list[Path], int]:
+    """Write the labels and their manifest to new files of a folder (a `dataset` folder as a ZIP with both).
 
     Returns:
         The files, and the number of labelled candidates.
@@ -48,7 +49,6 @@ def exported(store: LabelStore, format: str) -> tuple[list[Path], int]:
     """
     if format not in FORMATS:
         raise UserError(f"There is no such format; the formats are {', '.join(FORMATS)}.")
-    folder = download_folder()
     if format != "dataset":
         path = folder / f"labels.{format}"
         count, manifest = export_labels(store, path, format)
@@ -58,7 +58,12 @@ def exported(store: LabelStore, format: str) -> tuple[list[Path], int]:
 
 
 def build(
-    library: Library, store: LabelStore, words: Localised, language: gr.Radio, access: Access
+    library: Library,
+    store: LabelStore,
+    words: Localised,
+    language: gr.Radio,
+    access: Access,
+    downloads: Downloads,
 ) -> tuple[gr.Dropdown, Any]:
     """Build mining and exporting; return the list of rankers that mine, and the event of a mining that ended."""
     with words.make(gr.Accordion, {"label": "label.mine_title"}, open=False):
@@ -78,7 +83,7 @@ def build(
                 gr.Radio, {"label": "label.export_format"}, choices=list(FORMATS), value="jsonl"
             )
             save = words.make(gr.Button, {"value": "label.export"})
-        files = gr.File(show_label=False, visible=False, file_count="multiple", interactive=False)
+        files = gr.HTML(visible=False, elem_id="vcs-export-files")
 
     @guarded(access.operator, refusal)
     def run_mining(
@@ -88,9 +93,9 @@ def build(
 
     @guarded(access.adjudicator)  # an export shows what others answered
     def save_labels(person: Person, lang: str, format: str) -> dict:
-        paths, count = exported(store, format)
-        label = say(lang, "label.exported", count=count)
-        return gr.update(value=[str(path) for path in paths], visible=True, label=label, show_label=True)
+        paths, count = exported(store, format, downloads.folder())
+        links = downloads.links(paths, person, access.adjudicator, lang)
+        return gr.update(value=notice(say(lang, "label.exported", count=count), "good") + links, visible=True)
 
     ended = start.click(run_mining, [language, ranker, limit, margin], status, concurrency_limit=1, **QUIET)
     save.click(save_labels, [language, format], files, api_visibility="private")

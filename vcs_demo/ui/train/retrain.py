@@ -148,6 +148,10 @@ def build(
     def show_command(person: Person, lang: str, *values: Any) -> str:
         return as_command(settings_of(values))
 
+    @guarded(access.adjudicator, lambda sentence: "")  # totals would sway who labels beside others
+    def show_state(person: Person, lang: str) -> str:
+        return state(store, lang)
+
     @guarded(access.operator, lambda sentence: (refusal(sentence), ""))
     def run(person: Person, lang: str, *values: Any) -> Iterator[tuple[str, str]]:
         settings = settings_of(values)
@@ -159,7 +163,10 @@ def build(
     def halt(person: Person, lang: str) -> None:
         trainer.stop()
 
-    def resume(lang: str) -> Iterator[tuple]:
+    @guarded(
+        access.adjudicator, lambda sentence: (gr.skip(), gr.skip())
+    )  # its table tells the labels' totals
+    def resume(person: Person, lang: str) -> Iterator[tuple]:
         if trainer.running:
             yield from trainer.follow(lang)
         else:
@@ -169,7 +176,7 @@ def build(
     opened = [tab.select, language.change]
     changed = [field.change for field in on.fields.values()]
     gr.on([*opened, *changed], show_command, given, on.command, trigger_mode="always_last", **QUIET)
-    gr.on(opened, lambda lang: state(store, lang), language, on.labels, **QUIET)
+    gr.on(opened, show_state, language, on.labels, **QUIET)
     job = on.go.click(run, given, outputs, concurrency_limit=None, **QUIET)
     # Whoever opens the tab while a training runs sees it, also after a reload.
     tab.select(resume, language, outputs, concurrency_limit=None, **QUIET)
