@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vcs_demo.errors import UserError
+from vcs_demo.files import unsaved
 
 Progress = Callable[[int, int], None]  # (done, total)
 TRANSFORMERS = threading.RLock()
@@ -35,7 +36,8 @@ def watched(work: Callable[[Progress], Any], every: float = 0.3) -> Iterator[Wor
     It is looked at `every` so many seconds.
 
     Raises:
-        Exception: whatever the work raised.
+        UserError: of the work; also why it could not write a file.
+        RuntimeError: any other failure of the work; its cause is that.
     """
     state, stop, finished = Work(), threading.Event(), threading.Event()
     failure: list[BaseException] = []
@@ -66,5 +68,7 @@ def watched(work: Callable[[Progress], Any], every: float = 0.3) -> Iterator[Wor
     if failure:
         if isinstance(failure[0], UserError):
             raise failure[0]
+        if isinstance(failure[0], OSError):
+            raise unsaved(failure[0]) from failure[0]
         raise RuntimeError("the work failed; see the log") from failure[0]
     yield state

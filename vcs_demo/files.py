@@ -1,20 +1,47 @@
-"""Write files whole or not at all, and JSON lines that every reader splits alike."""
+"""Write files whole or not at all, say why one was not, and JSON lines that every reader splits alike."""
 
+import errno
 import json
 import os
+import re
+import shutil
+import sqlite3
+import stat
+import time
 import uuid
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
 from vcs_demo.errors import UserError, quoted
+from vcs_demo.words import problem
 
 _LINE_ENDS = {ord(c): f"\\u{ord(c):04x}" for c in "\x85\u2028\u2029"}  # line ends to some readers of JSONL
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_REASONS = (
+    dict.fromkeys(_FULL, "full")
+    | dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "readonly")
+    | dict.fromkeys((errno.EMFILE, errno.ENFILE), "files")
+)
+_SQLITE_REASONS = {  # the first that an error's name begins with
+    "SQLITE_FULL": "full",
+    "SQLITE_READONLY_DBMOVED": "moved",
+    "SQLITE_READONLY": "readonly",
+    "SQLITE_CANTOPEN": "readonly",
+    "SQLITE_BUSY": "locked",
+    "SQLITE_CORRUPT": "damaged",
+    "SQLITE_NOTADB": "damaged",
+}
+_LEFTOVER = re.compile(
+    r"\..+\.[0-9a-f]{8}\.partial(-journal)?|\.(run|pull)-\w{8}"
+)  # what a killed write leaves
+_DAY = 86_400.0
+_swept: set[Path] = set()
 
 
 @contextmanager
-def written_whole(path: Path, mode: str = "w", **how: Any) -> Iterator[IO]:
+def written_whole(path: Path, mode: str = "w", *, private: bool = False, **how: Any) -> Iterator[IO]:
     """Open a file that appears under its name only when it is complete and on disk.
 
     A failure, or an exception inside, leaves what was there before.
@@ -22,15 +49,18 @@ def written_whole(path: Path, mode: str = "w", **how: Any) -> Iterator[IO]:
     Args:
         path: the file; its folder must exist.
         mode: `w` (UTF-8 text) or `wb`.
+        private: only this user may read it.
         how: further arguments of `open`.
 
     Raises:
         OSError: it cannot be written.
     """
-    part = path.with_name(f".{path.name[:80]}.{uuid.uuid4().hex[:8]}.partial")
+    part = partial(path)
     how = how if "b" in mode else {"encoding": "utf-8"} | how
     try:
         with part.open(mode, **how) as file:
+            if private:
+                os.fchmod(file.fileno(), 0o600)
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -41,6 +71,71 @@ def written_whole(path: Path, mode: str = "w", **how: Any) -> Iterator[IO]:
         raise OSError(error.errno, error.strerror, str(path)) from error  # not the name that only we know
     finally:
         part.unlink(missing_ok=True)
+
+
+def partial(path: Path) -> Path:
+    """Return a new temporary name beside a path; the first in a folder clears away what killed writes left there."""
+    if path.parent not in _swept:
+        _swept.add(path.parent)
+        sweep(path.parent)
+    return path.with_name(f".{path.name[:80]}.{uuid.uuid4().hex[:8]}.partial")
+
+
+def sweep(folder: Path) -> None:
+    """Delete temporary files and folders that nobody has written to for a day; a running work's are younger."""
+    with suppress(OSError):
+        for path in folder.iterdir():
+            if _LEFTOVER.fullmatch(path.name) and time.time() - _last_change(path) > _DAY:
+                shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+
+
+def make_private(path: Path) -> None:
+    """Make a file if there is none, and let nobody but its owner read or write it."""
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_RDONLY, 0o600))
+        if stat.S_IMODE(path.stat().st_mode) & 0o077:
+            path.chmod(0o600)
+    except PermissionError:  # somebody else's: whoever opens it says what is wrong
+        pass
+
+
+def make_private_folder(folder: Path) -> None:
+    """Make a folder that only this user can enter; one that is there stays as it is. Raises OSError."""
+    for missing in [path for path in (*reversed(folder.parents), folder) if not path.exists()]:
+        missing.mkdir(mode=0o700, exist_ok=True)
+
+
+def unsaved(
+    error: OSError | sqlite3.Error, path: Path | str | None = None, kind: type[UserError] = UserError
+) -> UserError:
+    """Return the sentence that says why something could not be written, and where.
+
+    Args:
+        error: of the system or of SQLite.
+        path: what was to be written, where the error does not name it.
+        kind: class of the sentence.
+    """
+    if isinstance(error, OSError):
+        key, where, text = _REASONS.get(error.errno or 0, "other"), path or error.filename, error.strerror
+    else:
+        name = getattr(error, "sqlite_errorname", "")
+        key = next((why for start, why in _SQLITE_REASONS.items() if name.startswith(start)), "other")
+        where, text = path, str(error)
+    return problem(f"unsaved.{key}", kind, path=quoted(where or "?"), reason=text or str(error))
+
+
+def is_full(error: OSError) -> bool:
+    """Tell whether an error says that no room is left."""
+    return error.errno in _FULL
+
+
+def _last_change(path: Path) -> float:
+    """Return when a file, or anything in a folder, was last written to."""
+    times = [path.lstat().st_mtime]
+    for inside in path.rglob("*") if path.is_dir() and not path.is_symlink() else ():
+        with suppress(FileNotFoundError):
+            times.append(inside.lstat().st_mtime)
+    return max(times)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -10,7 +10,7 @@ def data_dir() -> Path:
     """Return the data directory, created if it is not there; raises UserError if it cannot be."""
     path = Path(os.environ.get("VCS_DATA_DIR") or "data").resolve()
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)  # labels and accounts are nobody else's
     except OSError as error:
         raise UserError(
             f"The data directory {quoted(path)} cannot be made ({error.strerror}); set VCS_DATA_DIR to another."

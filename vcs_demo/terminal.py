@@ -12,6 +12,7 @@ import click
 
 from vcs_demo.background import Progress
 from vcs_demo.errors import UserError
+from vcs_demo.files import is_full, unsaved
 from vcs_demo.settings import Settings
 
 SETTINGS = {"help_option_names": ["-h", "--help"], "show_default": True, "max_content_width": 100}
@@ -86,7 +87,9 @@ def run(command: click.Command, arguments: Sequence[str] | None, interrupted: st
         sys.stderr.write(f"error: {error}\n")
         return 1
     except OSError as error:
-        sys.stderr.write(f"error: {error.filename or 'a file'}: {error.strerror or error}\n")
+        where = f"{error.filename}: " if error.filename else ""
+        text = str(unsaved(error)) if is_full(error) else f"{where}{error.strerror or error}"
+        sys.stderr.write(f"error: {text}\n")
         return 1
     except (KeyboardInterrupt, click.Abort):
         sys.stderr.write(f"\n{interrupted}\n")

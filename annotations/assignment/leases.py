@@ -150,7 +150,9 @@ class Leases:
 
     def _held(self, only: Collection[str] | None) -> str | None:
         """Return the token of the annotator's open lease (there is one at most), if it still may be answered."""
-        sql = "SELECT token, candidate_id FROM leases WHERE annotator = ? AND expires > ?"
+        # A lease that was answered is over, also where a copy of the database brought it back.
+        sql = """SELECT token, candidate_id FROM leases l WHERE annotator = ? AND expires > ?
+            AND NOT EXISTS (SELECT 1 FROM events e WHERE e.token = l.token)"""
         for lease in self.database.rows(sql, [self.annotator, self.now]):
             if only is None or lease["candidate_id"] in only:
                 room = self.room(lease["candidate_id"])

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from vcs_demo.errors import UserError, quoted
+from vcs_demo.files import make_private_folder
 
 FIRST_SECONDS, ANSWER_SECONDS = 20.0, 60.0  # the client itself would wait for ever
 SNAPSHOTS_KEPT = 7
@@ -53,7 +54,7 @@ class Repository:
 
     def box(self, folder: Path) -> Path:
         """Return where the copies are made that are committed: in a folder of this disk."""
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private_folder(folder)
         return folder
 
     def commit(self, operations: list) -> None:

@@ -14,6 +14,7 @@ from annotations.database.errors import DatabaseUnavailable, NotALabelDatabase
 from annotations.database.eventlog import log_path
 from annotations.store.label_store import LabelStore
 from vcs_demo.errors import quoted
+from vcs_demo.files import unsaved
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +84,7 @@ def _trouble(path: Path) -> str:
             check_ours(db, path, empty=True)
             verdict = db.execute("PRAGMA quick_check(1)").fetchone()[0]
     except sqlite3.OperationalError as error:
-        raise DatabaseUnavailable(f"The database {quoted(path)} cannot be opened: {error}.") from error
+        raise unsaved(error, path, DatabaseUnavailable) from error
     except sqlite3.DatabaseError as error:
         return str(error)
     return "" if verdict == "ok" else " ".join(verdict.split())

@@ -47,7 +47,7 @@ class Outbox:
             folder.mkdir(parents=True, exist_ok=True)
             number = len(list(folder.glob("*.jsonl"))) + 1
             # "p": so that it sorts after the parts of an older version, which begin with a digit.
-            with written_whole(folder / f"p{number:06}-{self._run}.jsonl", "wb") as part:
+            with written_whole(folder / f"p{number:06}-{self._run}.jsonl", "wb", private=True) as part:
                 part.write(text)
             self._copied += len(text)
         return text.count(b"\n")

@@ -20,6 +20,7 @@ from annotations.database.errors import NotALabelDatabase
 from annotations.database.eventlog import hold, log_path
 from annotations.store.label_store import LabelStore
 from vcs_demo.errors import UserError
+from vcs_demo.files import make_private_folder, sweep
 
 EVERY = 5.0  # minutes between pushes; a hub takes 128 commits an hour
 NOW_SECONDS = 3600.0  # for a push that was asked for
@@ -69,6 +70,7 @@ class Pusher:
         """Begin; the first push is made at once."""
         from huggingface_hub import CommitScheduler
 
+        make_private_folder(outbox_folder(self.store.path))
         self._scheduler = CommitScheduler(
             repo_id=self.destination.name,
             folder_path=outbox_folder(self.store.path),
@@ -162,7 +164,8 @@ def restore_from(destination: Destination, database: Path | str) -> RestoreRepor
         BackupError, DatabaseUnavailable: as of `restore`.
     """
     database = Path(database)
-    database.parent.mkdir(parents=True, exist_ok=True)
+    make_private_folder(database.parent)
+    sweep(database.parent)
     with TemporaryDirectory(prefix=".pull-", dir=database.parent) as name:
         pulled, fresh = Path(name) / "box", Path(name) / database.name
         box = destination.fetch(pulled)
@@ -179,10 +182,10 @@ def restore_from(destination: Destination, database: Path | str) -> RestoreRepor
             log.warning("the snapshot in %s is passed over: %s", destination.name, error)
             report = restore(fresh)
         with closing(hold(log_path(database), alone=True)):
-            aside = move_aside(database, log_path(database), outbox_folder(database))
+            aside, log_aside = move_aside(database, log_path(database), outbox_folder(database))
             log_path(fresh).replace(log_path(database))  # first: with it alone, the next start makes the rest
             fresh.replace(database)
             if box == pulled:  # so that pushing goes on after what is there
-                backups(database).mkdir(exist_ok=True)
+                make_private_folder(backups(database))
                 box.replace(outbox_folder(database))
-    return replace(report, moved_aside=aside)
+    return replace(report, moved_aside=aside, log_aside=log_aside)

@@ -9,10 +9,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from annotations.database.connection import LabelDatabase, connect
+from annotations.database.errors import DatabaseUnavailable
 from annotations.database.eventlog import hold, log_path
 from annotations.database.replay import Gap, compare, insert_missing
 from annotations.store.label_store import LabelStore
 from vcs_demo.errors import UserError, quoted
+from vcs_demo.files import make_private, make_private_folder, partial, unsaved
 
 STAMP = "%Y%m%dT%H%M%SZ"
 
@@ -31,6 +33,7 @@ class RestoreReport:
         replayed: how many of the events came out of the log.
         unreadable: lines of the log that could not be read, or that fit nothing.
         moved_aside: where the former database is now; None if there was none.
+        log_aside: where the former event log is now; None if it stayed in its place.
     """
 
     candidates: int
@@ -38,6 +41,7 @@ class RestoreReport:
     replayed: int
     unreadable: int
     moved_aside: Path | None
+    log_aside: Path | None = None
 
 
 def backups(database: Path | str) -> Path:
@@ -60,17 +64,19 @@ def snapshot(store: LabelStore, path: Path | str) -> Path:
     path = Path(path)
     if path.exists():
         raise BackupError(f"{quoted(path)} exists already; give a path that does not.")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = _part(path)
+    part = partial(path)
     try:
+        make_private_folder(path.parent)
+        make_private(part)
         with store.database.lock, closing(sqlite3.connect(part)) as copy:
             store.database.db.backup(copy)
         check(part)
         part.replace(path)
-    except sqlite3.Error as error:
-        raise BackupError(f"{quoted(store.path)} cannot be copied: {error}.") from error
+    except (sqlite3.Error, OSError) as error:
+        raise unsaved(error, path, BackupError) from error
     finally:
-        part.unlink(missing_ok=True)
+        for left in (part, part.with_name(f"{part.name}-journal")):
+            left.unlink(missing_ok=True)
     return path
 
 
@@ -102,17 +108,25 @@ def restore(
     Raises:
         BackupError: the snapshot is missing or damaged, or there is nothing to restore from.
         NotALabelDatabase: the snapshot is something else.
-        DatabaseUnavailable: the app or another command has the database open.
+        DatabaseUnavailable: the app or another command has the database open, or the disk refused.
     """
-    database, log = Path(database), log_path(database)
+    try:
+        return _restore(Path(database), snapshot, replay)
+    except OSError as error:
+        raise unsaved(error, database, DatabaseUnavailable) from error
+
+
+def _restore(database: Path, snapshot: Path | str | None, replay: bool) -> RestoreReport:
+    log = log_path(database)
     if snapshot is None and not (replay and log.is_file() and log.stat().st_size):
         raise BackupError(f"There is nothing to restore {quoted(database)} from: give a snapshot.")
     if snapshot is not None:
         check(snapshot)
-    database.parent.mkdir(parents=True, exist_ok=True)
-    part = _part(database)
+    make_private_folder(database.parent)
+    part = partial(database)
     with closing(hold(log, alone=True)):
         try:
+            make_private(part)
             if snapshot is not None:
                 shutil.copyfile(snapshot, part)
             with closing(LabelDatabase(part, read_only=False, log=False)) as made:
@@ -127,27 +141,31 @@ def restore(
                 counts = made.rows(count)[0]
             check(part)
             if not replay:
-                backups(database).mkdir(exist_ok=True)
-                shutil.copyfile(part, default_path(database))
-            aside = move_aside(database, *([] if replay else [log]))
+                make_private_folder(backups(database))
+                make_private(copy := default_path(database))
+                shutil.copyfile(part, copy)
+            aside, log_aside = move_aside(database, *([] if replay else [log]))
             part.replace(database)
         finally:
-            part.unlink(missing_ok=True)
-    return RestoreReport(**counts, replayed=events, unreadable=gap.unreadable, moved_aside=aside)
+            for left in (part, part.with_name(f"{part.name}-journal")):
+                left.unlink(missing_ok=True)
+    return RestoreReport(
+        **counts, replayed=events, unreadable=gap.unreadable, moved_aside=aside, log_aside=log_aside
+    )
 
 
-def move_aside(database: Path, *more: Path) -> Path | None:
-    """Rename a database with the journal it may have left, and `more` beside it; return its new path."""
+def move_aside(database: Path, *more: Path) -> tuple[Path | None, Path | None]:
+    """Rename a database with the journal it may have left, and `more` beside it.
+
+    Returns:
+        Where the database and its log are now, each None where it was not moved.
+    """
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S") + f"-{uuid.uuid4().hex[:4]}"
     aside = database.with_name(f"{database.stem}.replaced-{stamp}{database.suffix}")
-    existed = database.exists()
+    moved: dict[Path, Path] = {}
     # The journal first: left behind, SQLite would roll it back into the new database.
     journals = [database.with_name(database.name + suffix) for suffix in ("-journal", "-wal", "-shm")]
     for old in (*journals, *more, database):
         if old.exists():
-            old.rename(old.with_name(old.name.replace(database.stem, aside.stem, 1)))
-    return aside if existed else None
-
-
-def _part(path: Path) -> Path:
-    return path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.partial")
+            moved[old] = old.rename(old.with_name(old.name.replace(database.stem, aside.stem, 1)))
+    return moved.get(database), moved.get(log_path(database))

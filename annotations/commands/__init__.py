@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from vcs_demo.errors import UserError
+from vcs_demo.errors import UserError, quoted
 from vcs_demo.paths import database_path
 from vcs_demo.terminal import SETTINGS
 
@@ -28,9 +28,21 @@ def with_database(function: Callable) -> Callable:
     )
     @functools.wraps(function)
     def run(*, database: Path | None, **options: object) -> object:
-        return function(database=database or database_path(), **options)
+        if database is None:
+            database = database_path()
+        _check_path(database)
+        return function(database=database, **options)
 
     return run
+
+
+def _check_path(database: Path) -> None:
+    """Raise UserError, before any work, where no database can be."""
+    parent = next(folder for folder in database.absolute().parents if folder.exists())
+    if database.is_dir() or not parent.is_dir():
+        raise UserError(
+            f"--database is {quoted(database)}, which cannot be a file; give the path of a labels.db."
+        )
 
 
 def check_exists(database: Path) -> None:

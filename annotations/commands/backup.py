@@ -68,6 +68,9 @@ def restore_command(database: Path, snapshot: Path | None, no_replay: bool, from
         print(f"{report.unreadable} lines of the event log could not be used.")
     if report.moved_aside:
         print(f"The former database is {report.moved_aside}.")
+    if report.log_aside:
+        why = "" if from_remote else "; what only it has was left out"
+        print(f"The former event log is {report.log_aside}{why}.")
 
 
 def _destination() -> Any:

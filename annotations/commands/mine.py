@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from annotations.commands import command, with_database
-from vcs_demo.terminal import Finite, bar
+from vcs_demo.terminal import Finite, bar, say
 
 
 @command("mine", "mine --source mini --task vimedretrieve --split train --ranker bm25 --limit 200")
@@ -35,17 +35,20 @@ from vcs_demo.terminal import Finite, bar
 @click.option("--seed", type=int, default=0, help="Of the order of queries.")
 def mine_command(database: Path, source: str, task: str, split: str, ranker: str, **settings: Any) -> None:
     """Mine hard negatives to label from the ranking of a ranker."""
-    from annotations.backup.opening import open_store
+    from annotations.backup.opening import open_store, repair
     from annotations.mining import mine
     from annotations.store.label_store import LabelStore
     from vcs_demo.benchmark.tasks import load_task
     from vcs_demo.rankers.catalog import load_ranker
 
-    pool = load_task(task, source, split)
+    pool, miner, mined_ids = load_task(task, source, split), load_ranker(ranker), set()
+    for sentence in repair(database):
+        say(sentence)
+    if database.exists():  # none is made before there is something to put into it
+        with LabelStore(database) as store:
+            mined_ids = {candidate.id for candidate in store.candidates()}
+    result = mine(pool, miner, skip=mined_ids, progress=bar("mining"), **settings)
     with open_store(database) as store:
-        mined_ids = {candidate.id for candidate in store.candidates()}
-    result = mine(pool, load_ranker(ranker), skip=mined_ids, progress=bar("mining"), **settings)
-    with LabelStore(database) as store:
         added, already_there = store.add_candidates(result.candidates)
     print(result.table().markdown())
     print(f"Added to {database}: {added}; already there: {already_there}.")

@@ -1,8 +1,9 @@
 """The open label database: one connection behind a lock, one writer at a time, the event log beside it."""
 
+import logging
 import sqlite3
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import RLock
@@ -10,7 +11,10 @@ from typing import Any
 
 from annotations.database.errors import DatabaseUnavailable, NotALabelDatabase
 from annotations.database.eventlog import EventLog, log_path
+from annotations.database.seen import Seen
 from vcs_demo.errors import quoted
+from vcs_demo.files import make_private, make_private_folder, unsaved
+from vcs_demo.words import problem
 
 MEMORY = ":memory:"
 BUSY_SECONDS = 30
@@ -23,16 +27,27 @@ LOGGED = {  # kind in the log → table
     "calibration": "calibration",
     "decision": "decisions",
 }
+KEYS = {"candidates": "id"} | dict.fromkeys(
+    ("settings", "gold", "calibration", "decisions", "events"), "token"
+)
+logger = logging.getLogger(__name__)
 
 
 class LabelDatabase:
-    """Rows in, rows out, for several threads; arguments and errors as of `LabelStore`."""
+    """Rows in, rows out, for several threads; arguments and errors as of `LabelStore`.
+
+    Attributes:
+        reconcile: brings database and log together, inside `write`; called where one of the two was replaced, cut or
+            deleted while it was in use.
+    """
 
     def __init__(self, path: Path | str, *, read_only: bool, log: bool = True) -> None:
         self.path = MEMORY if str(path) == MEMORY else Path(path)
         self.lock = RLock()
         self.db = connect(path, read_only=read_only)
         self.log: EventLog | None = None
+        self.reconcile: Callable[[LabelDatabase], list[str]] | None = None
+        self._seen: Seen | None = None
         if log and not read_only and isinstance(self.path, Path):
             try:
                 self.log = EventLog(log_path(self.path))
@@ -56,11 +71,17 @@ class LabelDatabase:
         """
         with self.lock:
             try:
+                strange = self._seen is not None and self._reopened()
                 self.db.execute("BEGIN IMMEDIATE")
                 logged = self.log.size() if self.log else 0
                 try:
+                    if self._seen and self.reconcile and (strange or self._seen.is_behind(self.db, logged)):
+                        for sentence in self.reconcile(self):
+                            logger.warning("Something was replaced while in use. %s", sentence)
                     yield
+                    seen = Seen.of(self.db, Path(self.path), KEYS, self.log.size()) if self.log else None
                     self.db.commit()
+                    self._seen = seen
                 except BaseException:
                     try:
                         if self.log:
@@ -69,17 +90,43 @@ class LabelDatabase:
                         self.db.rollback()
                     raise
             except (sqlite3.Error, OSError) as error:
-                raise DatabaseUnavailable(f"Not saved in {quoted(self.path)}: {error}.") from error
+                raise unsaved(error, self.path, DatabaseUnavailable) from error
+
+    def look(self) -> None:
+        """Bring database and log together if one was replaced, cut or deleted meanwhile; raises DatabaseUnavailable."""
+        with self.lock:
+            if self._seen and self.log and not self.db.in_transaction:
+                try:
+                    same = self._seen.is_there(self.db, SCHEMA_VERSION)
+                    same = same and not self._seen.is_behind(self.db, self.log.size())
+                except (sqlite3.Error, OSError):
+                    same = False  # said by `write`
+                if not same:
+                    with self.write():
+                        pass
+
+    def _reopened(self) -> bool:
+        """Open the database anew if another file, or none, is in its place; raises UserError where it cannot be."""
+        if self._seen.is_there(self.db, SCHEMA_VERSION):
+            return False
+        if self.log.size() < self._seen.logged:  # its log is gone too, so somebody means it
+            raise problem("unsaved.moved", DatabaseUnavailable, path=quoted(self.path), reason="")
+        opened = connect(self.path)
+        self.db.close()
+        self.db = opened
+        return True
 
     def rows(self, sql: str, params: list | dict | None = None) -> list[dict[str, Any]]:
         """Return a query's rows; raises DatabaseUnavailable."""
         with self.lock:
+            self.look()
             try:
                 cursor = self.db.execute(sql, params or ())
                 names = [column[0] for column in cursor.description]
                 return [dict(zip(names, row, strict=True)) for row in cursor]
             except sqlite3.Error as error:
-                raise DatabaseUnavailable(f"{quoted(self.path)} cannot be read: {error}.") from error
+                facts = {"path": quoted(self.path), "reason": str(error)}
+                raise problem("unsaved.unreadable", DatabaseUnavailable, **facts) from error
 
     def insert(self, verb: str, record: dict[str, Any]) -> sqlite3.Cursor:
         """Insert one row (`verb` such as `INSERT INTO events`), inside `write`."""
@@ -132,7 +179,11 @@ def connect(path: Path | str, *, read_only: bool = False, older: bool = False) -
             )
         target = f"{Path(path).resolve().as_uri()}?mode=ro"
     elif target != MEMORY:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        try:
+            make_private_folder(Path(path).parent)
+            make_private(Path(path))
+        except OSError as error:
+            raise unsaved(error, path, DatabaseUnavailable) from error
     db = None
     try:
         db = sqlite3.connect(
@@ -155,10 +206,10 @@ def connect(path: Path | str, *, read_only: bool = False, older: bool = False) -
         if db:
             db.close()
         if isinstance(error, sqlite3.OperationalError):
-            raise DatabaseUnavailable(f"The database {quoted(path)} cannot be opened: {error}.") from error
+            raise unsaved(error, path, DatabaseUnavailable) from error
         if isinstance(error, sqlite3.DatabaseError):
             raise NotALabelDatabase(
-                f"{quoted(path)} is not a label database ({error}); if it was one, start the app or run `restore`."
+                f"{quoted(path)} is not a label database ({error}); if it was one, restart the app or run `restore`."
             ) from error
         raise
 

@@ -9,7 +9,7 @@ from filelock import ReadWriteLock, Timeout
 
 from annotations.database.errors import DatabaseUnavailable
 from vcs_demo.errors import quoted
-from vcs_demo.files import json_line
+from vcs_demo.files import json_line, make_private
 
 LOCK_SECONDS = 1.0
 
@@ -26,7 +26,7 @@ class EventLog:
         self.path = path
         self._lock = hold(path)
         try:
-            path.touch()
+            make_private(path)
         except OSError as error:
             self.close()
             raise DatabaseUnavailable(f"The event log {quoted(path)} cannot be written: {error}.") from error
@@ -40,6 +40,7 @@ class EventLog:
         lines = "".join(map(json_line, records)).encode()
         if not lines:
             return
+        make_private(self.path)  # it may have been deleted meanwhile
         with self.path.open("a+b") as file:
             if file.seek(0, os.SEEK_END):
                 file.seek(-1, os.SEEK_END)

@@ -96,11 +96,17 @@ def catch_up(database: LabelDatabase) -> list[str]:
     """
     if database.log is None:
         return []
+    database.reconcile = reconcile
     with database.write():  # nobody writes to either meanwhile
-        gap = compare(database, database.log.path)
-        unreadable = gap.unreadable
-        insert_missing(database, gap)
-        database.to_log(_unlogged(database, gap))
+        return reconcile(database)
+
+
+def reconcile(database: LabelDatabase) -> list[str]:
+    """Do what `catch_up` does, inside `write`."""
+    gap = compare(database, database.log.path)
+    unreadable = gap.unreadable
+    insert_missing(database, gap)
+    database.to_log(_unlogged(database, gap))
     here, sentences = quoted(database.path), []
     if gained := len(gap.missing) - (gap.unreadable - unreadable):
         sentences.append(f"{gained} lines of the event log were not in {here}; they are now.")

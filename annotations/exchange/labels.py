@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +12,7 @@ from annotations.candidates import LABELS, LabelledCandidate, checked_split
 from annotations.exchange.files import FORMATS, write_csv
 from vcs_demo.background import TRANSFORMERS
 from vcs_demo.errors import UserError, quoted
-from vcs_demo.files import json_line
+from vcs_demo.files import json_line, partial
 from vcs_demo.reading.rows import Rows, read_rows
 
 TEXT, INTEGER, REAL = "string", "int64", "float64"
@@ -100,8 +99,9 @@ def replacing(path: Path, stale: Path) -> Iterator[Path]:
         path: its place. A failure leaves what is there.
         stale: a file about what was there, removed before the move.
     """
-    part = path.with_name(f".{path.name[:80]}.{uuid.uuid4().hex[:8]}.partial")
-    old = part.with_suffix(".old.partial")
+    part = partial(path)
+    old = _aside(path)
+    bring_back(path)
     try:
         yield part
         for file in part.rglob("*") if part.is_dir() else [part]:
@@ -111,14 +111,32 @@ def replacing(path: Path, stale: Path) -> Iterator[Path]:
         if path.is_dir():  # a folder cannot be replaced in one step: the old one is moved aside for a moment
             path.rename(old)
         part.replace(path)
+        shutil.rmtree(old, ignore_errors=True)
+    except OSError as error:
+        if error.filename and str(part) not in str(error.filename):
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error  # not the name that only we know
     finally:
-        if old.exists() and not path.exists():
-            old.rename(path)
-        for left in (part, old):
-            if left.is_dir():
-                shutil.rmtree(left)
-            else:
-                left.unlink(missing_ok=True)
+        shutil.rmtree(part, ignore_errors=True) if part.is_dir() else part.unlink(missing_ok=True)
+        bring_back(
+            path
+        )  # where that fails too, the old one stays whole under its other name until the next call
+
+
+def bring_back(path: Path) -> None:
+    """Put a data set folder back that was moved aside when its replacement was cut short, or delete it if that came."""
+    old = _aside(path)
+    if not old.is_dir():
+        return
+    if path.exists():
+        shutil.rmtree(old, ignore_errors=True)
+    else:
+        old.rename(path)
+
+
+def _aside(path: Path) -> Path:
+    """Return where a folder is for a moment; always the same, so that what a kill leaves there is found."""
+    return path.with_name(f".{path.name[:80]}.old.partial")
 
 
 def rows_of(labelled: Iterable[LabelledCandidate], *, triples: bool = False) -> list[dict[str, Any]]:
@@ -136,6 +154,8 @@ def read_export(path: Path | str) -> list[LabelledCandidate]:
         UserError: missing, not an export, or a row that cannot be read (named by its number).
     """
     path = Path(path)
+    if not path.exists():
+        bring_back(path)
     if not path.exists():
         raise UserError(f"There is no export at {quoted(path)}.")
     rows = read_rows(path)

@@ -238,8 +238,9 @@ def _alpha_of_votes(labelled: list[LabelledCandidate]) -> Estimate:
 @contextmanager
 def _one_moment(store: LabelStore) -> Iterator[None]:
     """Hold one view of the database, whatever other processes write meanwhile."""
-    connection = store.database.db
     with store.database.lock:
+        store.database.look()
+        connection = store.database.db
         connection.execute("BEGIN")
         try:
             yield

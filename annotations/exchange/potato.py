@@ -9,7 +9,6 @@ configuration is one of Potato 2: `potato start DIR`.
 import html
 import json
 import shutil
-import uuid
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from annotations.exchange.files import bilingual
 from annotations.people.pseudonyms import pseudonyms
 from annotations.store.label_store import LabelStore
 from vcs_demo.errors import UserError, quoted
-from vcs_demo.files import write_jsonl, write_text
+from vcs_demo.files import partial, write_jsonl, write_text
 
 LINES, STATE = "annotated_instances.jsonl", "user_state.json"
 TASK = "hard-negatives"
@@ -49,7 +48,7 @@ def export_potato(store: LabelStore, folder: Path | str) -> int:
     by_user: dict[str, dict[str, str]] = {}
     for row in labels:
         by_user.setdefault(called[row["annotator"]], {})[row["candidate_id"]] = row["label"]
-    part = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.partial")
+    part = partial(folder)
     try:
         (part / "data").mkdir(parents=True)
         write_text(part / "config.yaml", _config())

@@ -12,10 +12,12 @@ from annotations.assignment.leases import Lease, Leases
 from annotations.assignment.rules import AssignmentRules, changed, read_rules
 from annotations.candidates import Candidate, as_record, checked, from_record
 from annotations.database.connection import LabelDatabase
+from annotations.database.eventlog import log_path
 from annotations.database.events import Facts, new_event, stamp, text
-from annotations.database.replay import catch_up
+from annotations.database.replay import catch_up, compare
 from annotations.store.progress import StandingLabels
 from annotations.store.record import record, take_back, unknown_candidate
+from vcs_demo.errors import UserError
 from vcs_demo.text import nfc
 
 Ids = Collection[str] | None
@@ -31,7 +33,7 @@ class LabelStore(StandingLabels):
 
     Args:
         path: the database; made if missing (unless read-only).
-        read_only: open an existing one without changing anything.
+        read_only: open an existing one without changing anything, unless its log has events that it lacks.
         clock: tells the time, with its zone.
 
     Raises:
@@ -51,6 +53,11 @@ class LabelStore(StandingLabels):
         try:
             for sentence in catch_up(self.database):
                 logger.warning("%s", sentence)
+            if read_only and compare(self.database, log_path(path)).missing:  # an older copy of the database
+                try:
+                    LabelStore(path).close()
+                except UserError as error:
+                    logger.warning("The log has events that the database lacks, and it stays so: %s", error)
         except BaseException:
             self.close()
             raise

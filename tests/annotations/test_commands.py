@@ -317,3 +317,31 @@ def test_it_runs_as_a_module():
         [sys.executable, "-m", "annotations", "mine", "--bad"], capture_output=True, text=True
     )
     assert run.returncode == 2 and run.stderr.startswith("error: No such option")
+
+
+@pytest.mark.parametrize("path", ["", ".", "/dev/null/labels.db"])
+def test_a_path_where_no_database_can_be_is_refused_before_the_work(path, monkeypatch, capsys, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("vcs_demo.benchmark.tasks.load_task", None)
+    for words in (["mine"], ["status"], ["backup"], ["settings"]):
+        assert main([*words, "--database", path]) == 1
+        assert "cannot be a file; give the path" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_mining_that_fails_leaves_no_database(tmp_path, capsys):
+    path = tmp_path / "new" / "labels.db"
+    assert main(["mine", "--database", str(path), "--ranker", "no-such"]) == 1
+    assert main(["mine", "--database", str(path), "--task", "virerank"]) == 1
+    assert not path.parent.exists()
+
+
+def test_a_restore_without_replay_tells_where_the_log_went(tmp_path, make, capsys):
+    path = tmp_path / "labels.db"
+    with LabelStore(path) as store:
+        store.add_candidates([make(1)])
+    assert main(["backup", "--database", str(path), str(tmp_path / "a.db")]) == 0
+    assert main(["restore", "--database", str(path), str(tmp_path / "a.db"), "--no-replay"]) == 0
+    said = capsys.readouterr().out
+    (aside,) = tmp_path.glob("labels.replaced-*.events.jsonl")
+    assert f"The former event log is {aside}; what only it has was left out." in said

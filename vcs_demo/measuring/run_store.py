@@ -7,7 +7,6 @@ A run is a folder `<runs>/<task>-<hash>/` with `run.json` (what, with what, and 
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
@@ -15,6 +14,7 @@ from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 
+from vcs_demo.files import partial
 from vcs_demo.paths import runs_dir
 
 KEPT = 100  # passages of each ranking that are stored
@@ -70,15 +70,19 @@ class Run:
 
 
 def keep(run: Run, folder: Path) -> None:
-    """Write a run to its folder, whole or not at all."""
-    temporary = Path(tempfile.mkdtemp(prefix=".run-", dir=folder.parent))
-    (temporary / "run.json").write_text(json.dumps(run.as_json(), ensure_ascii=False, indent=1), "utf-8")
-    (temporary / "queries.json").write_text(json.dumps(run.per_query, ensure_ascii=False), "utf-8")
-    (temporary / "ranking.trec").write_text(trec_lines(run), "utf-8")
-    shutil.rmtree(folder, ignore_errors=True)  # a broken run of the same name
+    """Write a run to its folder, whole or not at all; raises OSError."""
+    temporary = partial(folder)
     try:
-        os.replace(temporary, folder)
-    except OSError:  # someone else has just put the same run there
+        temporary.mkdir()
+        (temporary / "run.json").write_text(json.dumps(run.as_json(), ensure_ascii=False, indent=1), "utf-8")
+        (temporary / "queries.json").write_text(json.dumps(run.per_query, ensure_ascii=False), "utf-8")
+        (temporary / "ranking.trec").write_text(trec_lines(run), "utf-8")
+        shutil.rmtree(folder, ignore_errors=True)  # a broken run of the same name
+        with suppress(OSError):  # someone else has just put the same run there
+            os.replace(temporary, folder)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(folder)) from error
+    finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
 

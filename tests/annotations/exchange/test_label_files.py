@@ -201,3 +201,49 @@ def test_a_missing_export_or_a_strange_folder_is_named(tmp_path):
         read_export(tmp_path / "none.csv")
     with pytest.raises(UserError, match="not an exported data set"):
         read_export(tmp_path)
+
+
+@pytest.fixture
+def exported(filled, tmp_path):
+    """A data set folder that was exported, and one more label since."""
+    export_labels(filled, tmp_path / "labels")
+    before = read_export(tmp_path / "labels")
+    filled.label(filled.candidates()[3].id, "Trần Mai", "trivial", token="5")
+    return before
+
+
+@pytest.mark.parametrize("fails", [1, 2, 3])
+def test_a_data_set_whose_replacement_fails_is_the_old_one_or_the_new_one(
+    exported, filled, tmp_path, monkeypatch, fails
+):
+    """Any of its moves fails, and one more after that: whoever reads it next finds the one or the other whole."""
+    moves, calls = {"rename": Path.rename, "replace": Path.replace}, []
+
+    def failing(name):
+        def move(self, target):
+            calls.append(name)
+            if len(calls) >= fails and "labels" in str(target) and "manifest" not in str(target):
+                raise OSError(28, "No space left on device")
+            return moves[name](self, target)
+
+        return move
+
+    with monkeypatch.context() as patch:
+        for name in moves:
+            patch.setattr(Path, name, failing(name))
+        if fails < 3:
+            with pytest.raises(OSError, match="No space left"):
+                export_labels(filled, tmp_path / "labels")
+        else:
+            export_labels(filled, tmp_path / "labels")
+    assert read_export(tmp_path / "labels") in (exported, filled.labelled())
+    assert export_labels(filled, tmp_path / "labels")[0] == 4
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["labels", "labels.manifest.json"]
+
+
+def test_a_data_set_whose_replacement_was_killed_between_its_two_moves_comes_back(exported, filled, tmp_path):
+    (tmp_path / "labels").rename(tmp_path / ".labels.old.partial")
+    assert read_export(tmp_path / "labels") == exported
+    (tmp_path / "labels").rename(tmp_path / ".labels.old.partial")
+    assert export_labels(filled, tmp_path / "labels")[0] == 4
+    assert not (tmp_path / ".labels.old.partial").exists()
