@@ -124,6 +124,13 @@ def unsaved(
     return problem(f"unsaved.{key}", kind, path=quoted(where or "?"), reason=text or str(error))
 
 
+def disk_fault(error: BaseException | None) -> OSError | None:
+    """Return the fault of a disk that an exception or one of its causes is; None if it is something else."""
+    while error is not None and not (isinstance(error, OSError) and error.errno in _REASONS):
+        error = error.__cause__ or error.__context__
+    return error
+
+
 def is_full(error: OSError) -> bool:
     """Tell whether an error says that no room is left."""
     return error.errno in _FULL
@@ -136,6 +143,15 @@ def _last_change(path: Path) -> float:
         with suppress(FileNotFoundError):
             times.append(inside.lstat().st_mtime)
     return max(times)
+
+
+def state_of(path: Path) -> tuple[int, ...]:
+    """Return what differs once a file has been written anew; raises OSError.
+
+    Its modification time can be an old one (`cp -p`, `rsync -t`, `tar`); the time of its last change cannot.
+    """
+    facts = path.stat()
+    return facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns
 
 
 def write_text(path: Path, text: str) -> None:

@@ -1,6 +1,7 @@
 """Paths in the data directory, which is $VCS_DATA_DIR (default ./data)."""
 
 import os
+import unicodedata
 from pathlib import Path
 
 from vcs_demo.errors import UserError, quoted
@@ -40,6 +41,36 @@ def runs_dir() -> Path:
 def is_folder(path: str) -> bool:
     """Tell whether a text names a folder; an over-long or impossible name does not."""
     try:
-        return bool(path) and Path(path).expanduser().is_dir()
+        return bool(path) and found(path).is_dir()
     except (OSError, RuntimeError, ValueError):
         return False
+
+
+def found(path: Path | str) -> Path:
+    """Return a path as it is on disk: `~` expanded, its letters composed or decomposed as its folders have them.
+
+    Where nothing is there, the path is returned as it was given.
+    """
+    given = Path(path).expanduser()
+    if str(given).isascii() or given.exists():
+        return given
+    there = Path(given.anchor)
+    for part in given.parts[len(there.parts) :]:
+        step = there / part
+        if not os.path.lexists(step):
+            names = os.listdir(there) if os.access(there, os.R_OK) and there.is_dir() else []
+            step = next((there / name for name in sorted(names) if _composed(name) == _composed(part)), None)
+            if step is None:
+                return given
+        there = step
+    return there
+
+
+def tail(path: Path, parts: int = 1) -> str:
+    """Return the last parts of a path as a name to show: composed letters, printable, never from the root on."""
+    names = [part for part in path.parts if part != path.anchor][-parts:]
+    return "".join(c if c.isprintable() else "\ufffd" for c in _composed("/".join(names))) or "folder"
+
+
+def _composed(name: str) -> str:
+    return unicodedata.normalize("NFC", name)

@@ -69,7 +69,7 @@ class Table:
         return "\n\n".join(part for part in parts if part)
 
     def csv(self) -> str:
-        """Return the rows as CSV, quoted throughout."""
+        """Return the rows as CSV, quoted throughout; write it with a byte order mark, which spreadsheets expect."""
         out = StringIO()
         writer = csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\n")
         writer.writerow(self.heads)

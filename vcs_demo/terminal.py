@@ -2,7 +2,9 @@
 
 import math
 import os
+import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import Field, fields
 from pathlib import Path
@@ -13,11 +15,24 @@ import click
 from vcs_demo.background import Progress
 from vcs_demo.errors import UserError
 from vcs_demo.files import is_full, unsaved
+from vcs_demo.paths import found
 from vcs_demo.settings import Settings
 
 SETTINGS = {"help_option_names": ["-h", "--help"], "show_default": True, "max_content_width": 100}
 FILE = click.Path(dir_okay=False, path_type=Path)  # to write
-INPUT = click.Path(path_type=Path)  # to read; the reader says what is wrong with it
+
+NO_ROOM = 1024**2  # bytes
+
+
+class Input(click.Path):
+    """A path to read, found whichever Unicode form it was typed in; the reader says what is wrong with the file."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """Return the path as it is on disk."""
+        return found(super().convert(value, param, ctx))
+
+
+INPUT = Input(path_type=Path)
 
 
 class Finite(click.FloatRange):
@@ -88,12 +103,19 @@ def run(command: click.Command, arguments: Sequence[str] | None, interrupted: st
         return 1
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        text = str(unsaved(error)) if is_full(error) else f"{where}{error.strerror or error}"
-        sys.stderr.write(f"error: {text}\n")
+        full = is_full(error) and unsaved(error, error.filename or _full_folder())
+        sys.stderr.write(f"error: {full or f'{where}{error.strerror or error}'}\n")
         return 1
     except (KeyboardInterrupt, click.Abort):
         sys.stderr.write(f"\n{interrupted}\n")
         return 130
+
+
+def _full_folder() -> Path:
+    """Return the folder whose disk is full, of those that a command writes to."""
+    folders = [Path(os.environ.get("VCS_DATA_DIR") or "data"), Path(tempfile.gettempdir()), Path()]
+    full = (folder for folder in folders if folder.is_dir() and shutil.disk_usage(folder).free < NO_ROOM)
+    return next(full, folders[0]).absolute()
 
 
 def say(text: str) -> None:

@@ -27,7 +27,11 @@ def brew(fail: str | None, cups: tuple[int, ...], **values: object) -> None:
     if fail == "stop":
         raise KeyboardInterrupt
     if fail:
-        raise {"user": UserError("The pot is empty; fill it."), "file": OSError(2, "gone", "pot.txt")}[fail]
+        raise {
+            "user": UserError("The pot is empty; fill it."),
+            "file": OSError(2, "gone", "pot.txt"),
+            "full": OSError(28, "No space left on device"),
+        }[fail]
     click.echo(Brewing(cups=cups, **values))
 
 
@@ -47,6 +51,7 @@ def test_settings_become_options_with_their_defaults(capsys):
         (["--minutes", "1", "2"], 2, "unexpected extra argument"),
         (["--fail", "user"], 1, "error: The pot is empty; fill it."),
         (["--fail", "file"], 1, "error: pot.txt: gone"),
+        (["--fail", "full"], 1, "error: Not saved: the disk has no room left for '/"),
         (["--fail", "stop"], 130, "the tea is cold"),
     ],
 )

@@ -11,6 +11,7 @@ from training.paper.settings import EXPERIMENTS
 from training.paper.warning_signs import WATCHED, said
 from vcs_demo.benchmark.paper_figures import CAVEAT, REPORTED, SOURCE
 from vcs_demo.errors import UserError
+from vcs_demo.files import written_whole
 from vcs_demo.tables import Table, figure
 from vcs_demo.words import say
 
@@ -171,4 +172,5 @@ def _write_csv(database: "Database", folder: Path) -> None:
         "from curves c join runs r on r.key = c.key order by r.rowid, c.step"
     )
     for name, content in (("results", rows), ("curves", list(points))):
-        pd.DataFrame(content).to_csv(folder / f"{name}.csv", index=False)
+        with written_whole(folder / f"{name}.csv", encoding="utf-8-sig", newline="") as file:
+            pd.DataFrame(content).to_csv(file, index=False)

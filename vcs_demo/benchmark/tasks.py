@@ -5,10 +5,11 @@ import json
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
-from vcs_demo.benchmark.sources import read_rows, source_label
+from vcs_demo.benchmark.sources import files_of, read_rows, source_label
 from vcs_demo.errors import UserError, quoted
+from vcs_demo.files import state_of
 from vcs_demo.text import content_hash, folded, nfc, written_hash
 
 WINDOW_WORDS, WINDOW_STRIDE = 96, 64  # the paper's windows: 96 words, each starting 64 after the last
@@ -49,7 +50,7 @@ class Task:
     qrels: dict[str, frozenset[str]]
     notes: dict[str, int] = field(default_factory=dict, compare=False)
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """Hash the content, so that a run is reused only when nothing changed."""
         content = [self.queries, self.passages, {q: sorted(ids) for q, ids in self.qrels.items()}]
@@ -83,7 +84,7 @@ def windows(context: str) -> list[str]:
 
 
 def load_task(name: str, source: str = "mini", split: str = "test") -> Task:
-    """Load a task by name from a source; the result is kept in memory and must not be changed.
+    """Load a task by name from a source; the result is kept in memory until a file changes, and must not be changed.
 
     Raises:
         UserError: an unknown task or split, rows that cannot be read, or no usable row.
@@ -93,7 +94,16 @@ def load_task(name: str, source: str = "mini", split: str = "test") -> Task:
     valid = ("test",) if name in _RERANKING else RETRIEVAL_SPLITS
     if split not in valid:
         raise UserError(f"The task {name} has no split {quoted(split)}; it has {', '.join(valid)}.")
-    return _load(name, source, split)
+    dataset, config = DATASETS[name.partition("/")[0]], name.partition("/")[2] or "all"
+    if name in _RERANKING:
+        where = (dataset, None, _RERANKING[name], ())
+    else:
+        where = (dataset, config, split, VIMED_SUBSETS if config == "all" else ())
+    try:
+        states = tuple((str(path), *state_of(path)) for path in files_of(source, *where))
+    except OSError as error:
+        raise UserError(f"A file of {quoted(source)} cannot be read: {error.strerror}.") from error
+    return _load(name, source, split, where, states)
 
 
 def main_measure(task: str) -> str:
@@ -111,13 +121,12 @@ def subset_queries(source: str, split: str) -> dict[str, frozenset[str]]:
 
 
 @lru_cache(maxsize=16)
-def _load(name: str, source: str, split: str) -> Task:
+def _load(name: str, source: str, split: str, where: tuple, states: tuple) -> Task:
+    dataset, config, file, parts = where
     if name in _RERANKING:
-        rows = read_rows(source, DATASETS[name], None, _RERANKING[name], ("anchor", "pos", "neg"))
+        rows = read_rows(source, dataset, config, file, ("anchor", "pos", "neg"))
         return reranking_task(name, source_label(source), rows)
-    config = name.partition("/")[2] or "all"
-    parts = VIMED_SUBSETS if config == "all" else ()
-    rows = read_rows(source, DATASETS["vimedretrieve"], config, split, ("question", "context"), parts)
+    rows = read_rows(source, dataset, config, file, ("question", "context"), parts)
     return retrieval_task(name, source_label(source), split, rows)
 
 
@@ -133,7 +142,7 @@ def retrieval_task(name: str, source: str, split: str, rows: Iterable[dict]) -> 
     )
     for row in rows:
         notes["rows"] += 1
-        question, context = _text(row["question"]), _text(row["context"])
+        question, context = (_text(row, column, notes["rows"]) for column in ("question", "context"))
         if question and context:
             questions_by_context.setdefault(context, []).append(question)
         else:
@@ -177,10 +186,12 @@ def reranking_task(name: str, source: str, rows: Iterable[dict]) -> RerankingTas
     notes = {"rows": 0, "dropped_groups": 0}
     for number, row in enumerate(rows):
         notes["rows"] += 1
-        anchor = _text(row["anchor"])
-        positive = _texts(row["pos"])
+        anchor = _text(row, "anchor", number + 1)
+        positive = _texts(row, "pos", number + 1)
         same = set(map(content_hash, positive.values()))
-        negative = {i: text for i, text in _texts(row["neg"]).items() if content_hash(text) not in same}
+        negative = {
+            i: text for i, text in _texts(row, "neg", number + 1).items() if content_hash(text) not in same
+        }
         if not (anchor and positive and negative):
             notes["dropped_groups"] += 1
             continue
@@ -195,16 +206,27 @@ def reranking_task(name: str, source: str, rows: Iterable[dict]) -> RerankingTas
     return RerankingTask(name, source, "test", queries, passages, qrels, notes, candidates)
 
 
-def _text(value: object) -> str:
-    """Return a text as it is written; empty where nothing of it shows."""
-    text = nfc(str(value or "")).strip()
-    return text if folded(text) else ""
+def _text(row: dict, column: str, number: int) -> str:
+    """Return a text as it is written; empty where there is none or nothing of it shows."""
+    return _checked(row.get(column), column, number)
 
 
-def _texts(value: object) -> dict[str, str]:
-    if not isinstance(value, str | list | tuple | None):
-        raise UserError(f"A row has {quoted(value)} where a list of texts belongs; mend the file.")
-    items = [value] if isinstance(value, str) else list(value or ())
-    texts = map(_text, items)
+def _texts(row: dict, column: str, number: int) -> dict[str, str]:
+    value = row.get(column)
+    if not isinstance(value, str | list | tuple | None) and value == value:  # NaN is pandas' empty cell
+        raise UserError(
+            f"Row {number} has {quoted(value)} where a list of texts belongs ({column}); mend the file."
+        )
+    items = value if isinstance(value, list | tuple) else [value]
+    texts = (_checked(item, column, number) for item in items)
     different = {content_hash(text): text for text in texts if text}
     return {f"p{written_hash(text)[:12]}": text for text in different.values()}
+
+
+def _checked(value: object, column: str, number: int) -> str:
+    if value is None or value != value:
+        return ""
+    if not isinstance(value, str):
+        raise UserError(f"Row {number} has {quoted(value)} where a text belongs ({column}); mend the file.")
+    text = nfc(value).strip()
+    return text if folded(text) else ""

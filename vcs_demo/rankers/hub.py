@@ -9,6 +9,7 @@ from typing import Any
 
 from vcs_demo.benchmark.sources import HUB_TIMEOUT
 from vcs_demo.errors import UserError, quoted, reason
+from vcs_demo.files import disk_fault, unsaved
 from vcs_demo.rankers.dense import Usage
 
 _NAME = re.compile(r"[\w.-]{1,96}/[\w.-]{1,96}(@[\w./-]{1,100})?", re.ASCII)
@@ -94,6 +95,8 @@ def download(model: HubModel) -> Path:
         if weights is not None:
             return _snapshot(model, weights, etag_timeout=HUB_TIMEOUT)
     except Exception as error:  # the client's many network, 404 and disk errors
+        if fault := disk_fault(error):
+            raise unsaved(fault, fault.filename or "the hub's cache") from error
         raise UserError(
             f"The model {name} cannot be fetched from the hub: {reason(error)}. Check the name and the "
             "network; the same command goes on where it broke off."

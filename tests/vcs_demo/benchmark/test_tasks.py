@@ -90,9 +90,20 @@ def test_the_parts_make_the_whole_and_a_missing_part_is_named(folder):
     assert len(load_task("vimedretrieve", str(folder)).queries) == 4
 
 
-def test_a_row_with_a_number_for_texts_is_one_sentence():
-    with pytest.raises(UserError, match="'5' where a list of texts belongs"):
-        reranking_task("virerank", "here", [{"anchor": "Trời mưa.", "pos": 5, "neg": ["Nắng."]}])
+@pytest.mark.parametrize("value", [5, True, {"a": "b"}, [["a"]], [5]])
+def test_a_value_that_is_no_text_is_one_sentence_with_its_row(value):
+    good = {"anchor": "Trời mưa.", "pos": ["Có mưa."], "neg": ["Nắng."]}
+    for column in good:
+        with pytest.raises(UserError, match=rf"Row 2 has .* belongs \({column}\); mend the file"):
+            reranking_task("virerank", "here", [good, good | {column: value}])
+    with pytest.raises(UserError, match="Row 1 has .* where a text belongs .context."):
+        retrieval_task("vimedretrieve", "here", "test", [{"question": "Gì?", "context": value}])
+
+
+def test_empty_cells_are_no_text():
+    rows = [{"anchor": "a", "pos": ["Có."], "neg": [None, float("nan"), "Không."]}]
+    rows += [{"anchor": None, "pos": float("nan"), "neg": None}, {"anchor": "b"}]
+    assert reranking_task("virerank", "here", rows).notes["dropped_groups"] == 2
 
 
 def test_text_is_nfc_whatever_the_file_holds(tmp_path):
@@ -138,6 +149,64 @@ def test_a_broken_file_is_one_sentence(folder):
         with pytest.raises(UserError, match="cannot be read as") as caught:
             load_task("vimedretrieve/drug", str(folder), split)
         assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["test.jsonl", "test.json", "test.ndjson", "TEST.parquet"])
+def test_an_empty_file_is_one_sentence(tmp_path, name):
+    path = tmp_path / "ContextSearchLM" / "ViNLI_reranking" / name.lower().replace("parquet", "PARQUET")
+    path.parent.mkdir(parents=True)
+    if "parquet" in name:
+        pd.DataFrame({"anchor": [], "pos": [], "neg": []}).to_parquet(path)
+    else:
+        path.write_text("\n" if "json" in name else "", "utf-8")
+    with pytest.raises(UserError, match="has no row"):
+        load_task("virerank", str(tmp_path))
+
+
+def test_a_file_changed_under_an_old_time_is_read_anew(folder):
+    import os
+
+    path = folder / "tmnam20" / "ViMedAQA" / "drug" / "test.parquet"
+    first, times = load_task("vimedretrieve/drug", str(folder)), path.stat()
+    assert load_task("vimedretrieve/drug", str(folder)) is first
+    content = path.read_bytes().replace("gì".encode(), b"gi`")
+    assert len(content) == times.st_size
+    path.write_bytes(content)
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert list(load_task("vimedretrieve/drug", str(folder)).queries.values()) == ["Khi ho nên uống gi`?"]
+
+
+def test_a_folder_is_found_however_its_letters_were_typed(folder):
+    import unicodedata
+
+    for there, typed in (("NFC", "NFD"), ("NFD", "NFC")):
+        path = folder.parent / unicodedata.normalize(there, "nguồn") / unicodedata.normalize(typed, "bệnh")
+        path.parent.mkdir()
+        folder.rename(path)
+        for form in ("NFC", "NFD"):
+            task = load_task("vimedretrieve/drug", unicodedata.normalize(form, str(path)))
+            assert task.source == "bệnh" and len(task.queries) == 1
+        folder = path
+
+
+@pytest.mark.parametrize("name", ["mini", "hub"])
+def test_a_folder_is_not_mistaken_for_another_source(folder, name):
+    folder.rename(folder.parent / name)
+    assert load_task("vimedretrieve/drug", str(folder.parent / name)).source == f"{folder.parent.name}/{name}"
+
+
+def test_the_disk_is_blamed_for_its_own_faults(monkeypatch):
+    import datasets
+
+    def full(*_, **__):
+        try:
+            raise OSError(28, "No space left on device")
+        except OSError as error:
+            raise ValueError("An error occurred while generating the dataset") from error
+
+    monkeypatch.setattr(datasets, "load_dataset", full)
+    with pytest.raises(UserError, match="no room left for 'the hub's cache'"):
+        load_task("virerank", "hub")
 
 
 def test_a_hub_that_cannot_be_reached_is_one_sentence():
