@@ -73,7 +73,7 @@ class Hosts:
         if mode == "single":
             return cls(HERE, addresses=False)
         on_space = bool(os.environ.get("SPACE_ID"))
-        names = set(HERE) if on_space else HERE | {bound.lower()}
+        names = set(HERE) if on_space else {*HERE, bound.lower()}
         for name in named("VCS_HOSTS") | (named("SPACE_HOST") if on_space else frozenset()):
             host = Host.of(name)
             if host is None:
