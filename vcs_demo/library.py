@@ -22,7 +22,7 @@ from vcs_demo.measuring.run_store import Run
 from vcs_demo.rankers.base import PassageIndex, Ranker
 from vcs_demo.rankers.catalog import available, load_ranker
 from vcs_demo.rankings import Ranking, ranked
-from vcs_demo.text import nfc
+from vcs_demo.text import content_hash, folded, nfc
 from vcs_demo.words import problem
 
 MAX_QUERY = 1_000  # characters
@@ -92,7 +92,8 @@ class Library:
     ) -> Iterator[Ranking]:
         """Search all passages of a retrieval task with each ranker, in the order given; yield its best k.
 
-        A query of the benchmark, word for word, has its relevant passages marked. `progress` is called with (0, 0) as
+        A query of the benchmark, however it is written, has its relevant passages marked. Passages that a ranker does
+        not find are no hits of it (BM25: those that share no word with the query). `progress` is called with (0, 0) as
         each ranker begins, then with (done, total) while it encodes the passages; it may raise to cancel.
 
         Raises:
@@ -104,7 +105,10 @@ class Library:
             raise UserError(
                 f"{quoted(task_name)} is a reranking task; search vimedretrieve or one of its subsets."
             )
-        relevant_ids = next((task.qrels[i] for i, text in task.queries.items() if text == query), None)
+        asked = content_hash(query)
+        relevant_ids = next(
+            (task.qrels[i] for i, t in task.queries.items() if content_hash(t) == asked), None
+        )
         ids, texts = list(task.passages), list(task.passages.values())
         relevant = None if relevant_ids is None else np.array([i in relevant_ids for i in ids])
 
@@ -136,7 +140,7 @@ class Library:
             return lambda: ranker.index(texts).score([query])[0]
 
         numbers = [str(number) for number in range(1, len(texts) + 1)]
-        yield from ranked(chosen, ready, numbers, texts, marks, len(texts))
+        yield from ranked(chosen, ready, numbers, texts, marks, None)
 
     def compute(self, tasks: Sequence[str], rankers: Sequence[str]) -> Iterator[Step]:
         """Evaluate rankers on tasks, yielding where it is; closing the iterator stops the work.
@@ -170,9 +174,9 @@ def ranker_choices() -> list[str]:
 
 
 def checked_query(query: str) -> str:
-    """Return the query in NFC, stripped; raises UserError if empty or over-long."""
+    """Return the query in NFC, stripped; raises UserError if nothing of it shows, or it is over-long."""
     text = nfc(query).strip() if isinstance(query, str) else ""
-    if not text:
+    if not folded(text):
         raise problem("error.no_query")
     if len(text) > MAX_QUERY:
         raise problem("error.long_query", count=len(text), most=MAX_QUERY)
@@ -208,7 +212,7 @@ def _checked_passages(passages: Sequence[str]) -> list[str]:
         raise UserError(f"The candidates are {quoted(passages)}, not a list of texts; give a list.")
     if not 2 <= len(passages) <= MAX_CANDIDATES:
         raise problem("error.candidates", count=len(passages), most=MAX_CANDIDATES)
-    texts = [nfc(text).strip() if isinstance(text, str) else "" for text in passages]
+    texts = [nfc(text).strip() if isinstance(text, str) and folded(text) else "" for text in passages]
     for number, text in enumerate(texts, start=1):
         if not text or len(text) > MAX_PASSAGE:
             raise problem("error.candidate_length", number=number, count=len(text), most=MAX_PASSAGE)

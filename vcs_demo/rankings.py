@@ -16,12 +16,12 @@ class Hit:
     """One ranked passage.
 
     Attributes:
-        rank: from 1.
+        rank: from 1; passages that the ranker did not find share the last one.
         passage_id: the task's id, or the candidate's number.
         text: the passage, spaces around punctuation tidied.
         score: the ranker's own; comparable within one ranking only.
         relevant: None where the query has no judgements.
-        other_rank: its rank by the first ranker; None for the first ranker itself.
+        other_rank: its rank by the first ranker; None for that itself, and where one of the two did not find it.
     """
 
     rank: int
@@ -37,6 +37,7 @@ class Ranking:
     """One ranker's answer.
 
     Attributes:
+        hits: best first; none where the ranker found no passage.
         milliseconds: for this query, passages already indexed (reranking: encoding the candidates included).
         first_relevant: rank of the first relevant passage among all; None without judgements.
         average_precision: over all passages; None without judgements.
@@ -55,9 +56,9 @@ def ranked(
     ids: Sequence[str],
     texts: Sequence[str],
     relevant: np.ndarray | None,
-    k: int,
+    k: int | None,
 ) -> Iterator[Ranking]:
-    """Yield each ranker's first k passages, with the ranks that the first ranker gave them.
+    """Yield each ranker's first k passages of those that it found, with the ranks that the first ranker gave them.
 
     Args:
         rankers: in this order.
@@ -65,27 +66,30 @@ def ranked(
         ids: the passages' ids.
         texts: the passages.
         relevant: boolean, shape (n_passages,); None without judgements.
-        k: hits per ranking.
+        k: most hits of a ranking; None: all passages, found or not.
     """
     marks = np.zeros(len(ids), dtype=bool) if relevant is None else relevant
     judged = bool(marks.any())
     first_ranks: dict[int, int] = {}
-    for ranker in rankers:
+    for number, ranker in enumerate(rankers):
         score = ready(ranker)
         begin = time.perf_counter()
         scores = score()
         elapsed = time.perf_counter() - begin
         order = pessimistic_order(scores, marks)
+        found = ranker.found(scores)
+        count = int(np.count_nonzero(found))
+        ranks = {int(i): min(place, count + 1) for place, i in enumerate(order, start=1)}
         hits = [
             Hit(
-                rank=rank,
+                rank=ranks[int(i)],
                 passage_id=ids[i],
                 text=tidy(texts[i]),
                 score=float(scores[i]),
                 relevant=None if relevant is None else bool(relevant[i]),
-                other_rank=first_ranks.get(int(i)),
+                other_rank=first_ranks.get(int(i)) if found[i] else None,
             )
-            for rank, i in enumerate(order[:k], start=1)
+            for i in (order if k is None else order[: min(k, count)])
         ]
         yield Ranking(
             ranker=ranker.name,
@@ -94,4 +98,5 @@ def ranked(
             first_relevant=int(np.flatnonzero(marks[order])[0]) + 1 if judged else None,
             average_precision=query_metrics(scores, marks)["map"] if judged else None,
         )
-        first_ranks = first_ranks or {int(i): rank for rank, i in enumerate(order, start=1)}
+        if number == 0:
+            first_ranks = {i: rank for i, rank in ranks.items() if found[i]}

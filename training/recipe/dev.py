@@ -35,7 +35,9 @@ class TowerRanker(Ranker):
 
     def index(self, passages: Sequence[str], progress: Progress | None = None) -> PassageIndex:
         """Look the passages up."""
-        return VectorIndex(lambda queries: self._of([f"{QUERY} {q}" for q in queries]), self._of(passages))
+        return VectorIndex(
+            self.name, lambda queries: self._of([f"{QUERY} {q}" for q in queries]), self._of(passages)
+        )
 
     def _of(self, texts: Sequence[str]) -> np.ndarray:
         return np.stack([self._vectors[text] for text in texts])

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from vcs_demo.background import Progress
+from vcs_demo.words import problem
 
 HASH_DIGITS = 16  # of a training query's sha256: a false alarm among millions is a one in 10^10 event
 
@@ -43,6 +44,24 @@ class Ranker(ABC):
         """Nothing was trained on, and that is known."""
         return True
 
+    def found(self, scores: np.ndarray) -> np.ndarray:
+        """Return which passages it found for a query: none where it tells none from another, else all.
+
+        Args:
+            scores: of one query, shape (n_passages,).
+
+        Returns:
+            Boolean of the same shape.
+        """
+        return np.full(scores.shape, scores.size == 1 or (scores.size > 1 and bool(np.ptp(scores) > 0)))
+
     @abstractmethod
     def index(self, passages: Sequence[str], progress: Progress | None = None) -> PassageIndex:
         """Make passages ready; `progress(done, total)` is called as work is done and may raise to cancel."""
+
+
+def finite(values: np.ndarray, name: str) -> np.ndarray:
+    """Return a model's vectors or scores; raises UserError, naming the model, if one is NaN or infinite."""
+    if not np.isfinite(values).all():
+        raise problem("error.not_a_number", model=name)
+    return values

@@ -21,6 +21,10 @@ class BM25Ranker(Ranker):
 
         return f"bm25s-{version('bm25s')}-folded"
 
+    def found(self, scores: np.ndarray) -> np.ndarray:
+        """Return which passages share a word with the query."""
+        return scores > 0
+
     def index(self, passages: Sequence[str], progress: Progress | None = None) -> PassageIndex:
         """Index the passages (about 25,000 a second)."""
         return _BM25Index(passages, progress)

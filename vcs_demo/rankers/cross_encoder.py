@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vcs_demo.background import Progress
-from vcs_demo.rankers.base import PassageIndex
+from vcs_demo.rankers.base import PassageIndex, finite
 from vcs_demo.rankers.bm25 import BM25Ranker
 from vcs_demo.rankers.dense import SAFE, ModelRanker
 
@@ -19,7 +19,8 @@ DEPTH = 100  # passages that BM25 hands to the model
 class CrossEncoderRanker(ModelRanker):
     """A sequence classifier of one output: its logit, so that no sigmoid makes ties.
 
-    Of more than 100 passages it orders BM25's first 100; the others follow in BM25's order. On two cores a base-sized
+    Of more than 100 passages it orders BM25's first 100, as far as they share a word with the query; the others follow
+    in BM25's order. On two cores a base-sized
     model takes seconds for a query, a large one a minute.
     """
 
@@ -41,7 +42,7 @@ class CrossEncoderRanker(ModelRanker):
         return _RerankedIndex(self, passages, progress)
 
     def read(self, query: str, passages: Sequence[str]) -> np.ndarray:
-        """Return the logits of a query with each passage, float32 of shape (n_passages,)."""
+        """Return the logits of a query with each passage, float32 of shape (n_passages,); UserError for NaN."""
         from torch.nn import Identity
 
         if not passages:
@@ -50,7 +51,7 @@ class CrossEncoderRanker(ModelRanker):
         pairs = [(first, self._cut(passage)) for passage in passages]
         logits = self.model.predict(pairs, activation_fn=Identity(), batch_size=16, show_progress_bar=False)
         # Rounded, as vectors are: what differs by the noise of a batch is a tie.
-        return np.round(np.asarray(logits, dtype=np.float32).reshape(-1), 5)
+        return np.round(finite(np.asarray(logits, dtype=np.float32).reshape(-1), self.name), 5)
 
 
 class _RerankedIndex(PassageIndex):
@@ -68,9 +69,11 @@ class _RerankedIndex(PassageIndex):
         if self._bm25 is None:
             return self._ranker.read(query, self._passages)
         lexical = self._bm25.score([query])[0]
-        chosen = np.argsort(-lexical, kind="stable")[:DEPTH]
+        chosen = np.argsort(-lexical, kind="stable")[: min(DEPTH, np.count_nonzero(lexical > 0))]
+        if not len(chosen):
+            return lexical
         logits = self._ranker.read(query, [self._passages[i] for i in chosen])
         # The rest below the lowest logit, by BM25: its scores folded into [−2, −1] under it.
-        scores = logits.min() - 2 + lexical / max(float(lexical.max()), 1e-9)
+        scores = logits.min() - 2 + lexical / float(lexical.max())
         scores[chosen] = logits
         return scores

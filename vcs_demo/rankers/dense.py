@@ -14,15 +14,15 @@ import numpy as np
 
 from vcs_demo.background import TRANSFORMERS, Progress
 from vcs_demo.errors import UserError, quoted
-from vcs_demo.rankers.base import HASH_DIGITS, PassageIndex, Ranker
+from vcs_demo.rankers.base import HASH_DIGITS, PassageIndex, Ranker, finite
 from vcs_demo.rankers.vectors import VectorIndex, kept_vectors
-from vcs_demo.text import nfc
+from vcs_demo.text import folded
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 TRAINING_QUERIES = "training_queries.txt"
-_ENCODING = 2  # raise when our own encoding or rounding changes
+_ENCODING = 3  # raise when our own encoding or rounding changes
 _WEIGHTY = {".safetensors", ".json", ".txt", ".model", ".codes", ".bin"}  # endings of what decides a score
 _WEIGHTLESS = {TRAINING_QUERIES, "training.json"}
 SAFE = {"local_files_only": True, "trust_remote_code": False}  # no network, no code from a model's folder
@@ -117,12 +117,12 @@ class ModelRanker(Ranker):
         """Return the model."""
 
     def _cut(self, text: str) -> str:
-        """Return the text in NFC, as words joined by underscores where the model wants them."""
+        """Return the folded text, as words joined by underscores where the model wants them."""
         if not self.usage.segmented:
-            return nfc(text)
+            return folded(text)
         from pyvi import ViTokenizer
 
-        return ViTokenizer.tokenize(nfc(text))
+        return ViTokenizer.tokenize(folded(text))
 
 
 class DenseRanker(ModelRanker):
@@ -180,7 +180,7 @@ class DenseRanker(ModelRanker):
         encode = partial(self.encode, progress=progress)
         stored = len(passages) >= KEPT_FROM and self.fingerprint
         vectors = kept_vectors(self.fingerprint, passages, encode) if stored else encode(passages)
-        return VectorIndex(partial(self.encode, query=True), vectors)
+        return VectorIndex(self.name, partial(self.encode, query=True), vectors)
 
     def encode(
         self, texts: Sequence[str], *, query: bool = False, progress: Progress | None = None, batch: int = 32
@@ -188,6 +188,9 @@ class DenseRanker(ModelRanker):
         """Return L2-normalised vectors, float32 of shape (n, dimensions), with the query or document prompt.
 
         Texts are encoded once each, in batches of similar length, so that progress is even and padding small.
+
+        Raises:
+            UserError: a vector holds NaN or infinity.
         """
         texts = [self._cut(text) for text in texts]
         unique = sorted(set(texts), key=lambda text: (len(text), text))
@@ -200,7 +203,7 @@ class DenseRanker(ModelRanker):
                 progress(min(start + batch, len(unique)), len(unique))
         if not unique:
             return np.zeros((0, self.model.get_embedding_dimension() or 0), dtype=np.float32)
-        vectors = np.concatenate(parts).astype(np.float32)
+        vectors = finite(np.concatenate(parts).astype(np.float32), self.name)
         row = {text: i for i, text in enumerate(unique)}
         return vectors[[row[text] for text in texts]]
 

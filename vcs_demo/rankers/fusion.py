@@ -18,8 +18,8 @@ class FusionRanker(Ranker):
 
     Weighted: each ranker's scores of a query are standardised over the passages (mean 0, deviation 1) and added with
     their weights. Reciprocal ranks: Σ 1 / (60 + rank), over each one's first 1,000; equal scores share the worst of
-    their ranks, so what one ranker cannot tell apart it does not decide; a passage that shares no word with the query
-    gets nothing from BM25.
+    their ranks, so what one ranker cannot tell apart it does not decide; a passage that a ranker did not find gets
+    nothing from it.
 
     Args:
         first, second: the rankers.
@@ -59,6 +59,10 @@ class FusionRanker(Ranker):
         """Tell whether it is known of both parts."""
         return all(part.training_known for part in self.parts)
 
+    def found(self, scores: np.ndarray) -> np.ndarray:
+        """Return which passages it found; by reciprocal ranks, those that a part found."""
+        return super().found(scores) & ((scores > 0) | (self.weights is not None))
+
     def index(self, passages: Sequence[str], progress: Progress | None = None) -> PassageIndex:
         """Index the passages with both parts."""
         return _FusedIndex(self, [part.index(passages, progress) for part in self.parts])
@@ -80,7 +84,8 @@ class _FusedIndex(PassageIndex):
 def _gain(scores: np.ndarray, ranker: Ranker) -> np.ndarray:
     """Return 1 / (60 + rank) for a ranker's first 1,000 passages, else 0; shape as `scores`."""
     rank = worst_ranks(scores)
-    counted = (rank <= RRF_DEPTH) & ((scores > 0) | (not isinstance(ranker, BM25Ranker)))
+    found = np.array([ranker.found(row) for row in scores]).reshape(scores.shape)
+    counted = (rank <= RRF_DEPTH) & found
     return np.where(counted, 1 / (RRF_K + rank), 0.0)
 
 

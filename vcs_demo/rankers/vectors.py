@@ -10,7 +10,7 @@ import numpy as np
 
 from vcs_demo.files import written_whole
 from vcs_demo.paths import data_dir
-from vcs_demo.rankers.base import PassageIndex
+from vcs_demo.rankers.base import PassageIndex, finite
 
 KEPT_FILES = 32  # the oldest are deleted beyond that: 32 × 7 MB for the whole of ViMedRetrieve's test split
 
@@ -19,19 +19,25 @@ class VectorIndex(PassageIndex):
     """Exact search by cosine similarity over unit vectors, in process.
 
     Args:
+        name: of the model.
         encode_queries: queries → unit vectors, float32 of shape (n_queries, dimensions).
         vectors: the passages' unit vectors, float32 of shape (n_passages, dimensions).
     """
 
-    def __init__(self, encode_queries: Callable[[Sequence[str]], np.ndarray], vectors: np.ndarray) -> None:
-        self._encode, self._vectors = encode_queries, vectors
+    def __init__(
+        self, name: str, encode_queries: Callable[[Sequence[str]], np.ndarray], vectors: np.ndarray
+    ) -> None:
+        self._name, self._encode, self._vectors = name, encode_queries, vectors
 
     def score(self, queries: Sequence[str]) -> np.ndarray:
         """Return cosines, float32 of shape (n_queries, n_passages), rounded to six digits.
 
         Rounded, so that vectors that differ by the noise of a batch (1e-7) count as the tie that they are.
+
+        Raises:
+            UserError: a score is NaN or infinite.
         """
-        return np.round(self._encode(queries) @ self._vectors.T, 6)
+        return finite(np.round(self._encode(queries) @ self._vectors.T, 6), self._name)
 
 
 def kept_vectors(

@@ -1,9 +1,10 @@
 """Reranking: a group of the benchmark or one's own candidates, with marks or without."""
 
+import gradio as gr
 import pytest
 
 from vcs_demo.errors import UserError
-from vcs_demo.ui.compare.rerank import RERANKING_TASKS, filled, groups_of, parsed, reranked
+from vcs_demo.ui.compare.rerank import RERANKING_TASKS, api, filled, groups_of, parsed, reranked
 
 QUERY = "Trẻ sốt cao nên làm gì?"
 
@@ -64,6 +65,7 @@ def test_a_group_of_the_benchmark_fills_in_and_gives_average_precision(library, 
         ({"passages": []}, "0 candidates"),
         ({"passages": ["x"] * 51}, "51 candidates"),
         ({"passages": ["một", " "]}, "Candidate 2 has 0"),
+        ({"passages": ["một", "\u200b\u2060"]}, "Candidate 2 has 0"),
         ({"passages": ["một", "x" * 5_001]}, "5,001"),
         ({"rankers": []}, "0 rankers"),
         ({"rankers": list("abcde")}, "5 rankers"),
@@ -76,6 +78,55 @@ def test_a_request_out_of_bounds_is_refused_with_one_sentence(library, sentence,
     with pytest.raises(UserError) as error:
         list(library.rerank(**asked))
     assert sentence(error.value, says)
+
+
+def test_candidates_that_share_no_word_with_the_query_are_tied(library):
+    passages = ["đau đầu", "đau tim", "mắt", "gan mật"]
+    first, second = library.rerank("xyz", passages, ["bm25", "vcs-20m"])
+    assert [hit.rank for hit in first.hits] == [1, 1, 1, 1] and len(second.hits) == 4
+    assert {hit.other_rank for hit in second.hits} == {None}
+    dense, lexical = library.rerank("xyz", passages, ["vcs-20m", "bm25"])
+    assert {hit.other_rank for hit in lexical.hits} == {None} and len({hit.rank for hit in dense.hits}) == 4
+    first, second = library.rerank("gan", passages, ["bm25", "vcs-20m"])
+    assert [hit.rank for hit in first.hits] == [1, 2, 2, 2] and first.hits[0].text == "gan mật"
+    assert {hit.text: hit.other_rank for hit in second.hits} == dict.fromkeys(passages) | {"gan mật": 1}
+    *_, page = reranked(library, "xyz", "\n".join(passages), ["bm25"], "en")
+    assert "These passages are tied" in page
+
+
+@pytest.mark.parametrize(
+    "relevant",
+    [
+        [0, 2],
+        [4],
+        [-1],
+        [1.0],
+        [True],
+        ["1"],
+        [1, 1],
+        [None],
+        [[1]],
+        "1",
+        1.0,
+        True,
+        {"1": 1},
+        10**30,
+        [float("nan")],
+    ],
+    ids=str,
+)
+def test_marks_that_are_no_numbers_of_candidates_are_refused(library, sentence, relevant):
+    with pytest.raises(gr.Error) as error:
+        api(library)(QUERY, ["một", "hai", "ba"], ["bm25"], relevant)
+    assert sentence(error.value.message, "give a list of candidates' numbers, from 1 to 3")
+
+
+@pytest.mark.parametrize("relevant", [None, [], [2], [3, 1]], ids=str)
+def test_numbers_mark_candidates(library, relevant):
+    (ranking,) = api(library)(QUERY, ["một", "hai", "ba"], ["bm25"], relevant)
+    assert {hit["relevant"] for hit in ranking["hits"]} == ({True, False} if relevant else {None})
+    marked = sorted(int(hit["passage_id"]) for hit in ranking["hits"] if hit["relevant"])
+    assert marked == sorted(relevant or [])
 
 
 def test_fifty_candidates_are_taken(library):

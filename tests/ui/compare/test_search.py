@@ -7,6 +7,8 @@ import pytest
 
 from vcs_demo.errors import UserError
 from vcs_demo.library import Library, checked_k, ranker_choices
+from vcs_demo.rankings import Ranking
+from vcs_demo.text import syllables
 from vcs_demo.ui.compare.search import api, queries_of, searched, side_by_side
 
 
@@ -45,7 +47,7 @@ def test_changes_of_rank_are_against_the_first_ranker(library, query, tiny):
     by_first = {hit.passage_id: hit.rank for hit in first.hits}
     for hit in second.hits:
         assert hit.other_rank == by_first.get(hit.passage_id, hit.other_rank)
-        assert hit.other_rank > 100 or hit.passage_id in by_first
+        assert hit.passage_id in by_first or hit.other_rank is None or hit.other_rank > 100
     assert any(hit.other_rank != hit.rank for hit in second.hits)
 
 
@@ -60,6 +62,7 @@ def test_a_ranker_named_twice_answers_once(library, query):
         ({"query": " \n\t"}, "empty"),
         ({"query": None}, "empty"),
         ({"query": "\x00\ud800"}, "empty"),
+        ({"query": "\u200b\ufeff \u3164"}, "empty"),
         ({"query": "đ" * 1_001}, "1,001"),
         ({"rankers": []}, "0 rankers"),
         ({"rankers": None}, "0 rankers"),
@@ -90,8 +93,37 @@ def test_a_request_out_of_bounds_is_refused_with_one_sentence(library, query, se
 
 
 def test_the_longest_query_and_most_passages_are_taken(library):
-    (ranking,) = searching(library, "đau " * 249 + "sốt.", ["bm25"], k=100)
-    assert len(ranking.hits) == 100
+    lexical, dense = searching(library, "đau " * 249 + "sốt.", ["bm25", "vcs-static"], k=100)
+    assert len(dense.hits) == 100
+    words = {"đau", "sốt"}
+    assert 0 < len(lexical.hits) < 100 and all(words & set(syllables(hit.text)) for hit in lexical.hits)
+
+
+@pytest.mark.parametrize("text", ["dau dau chong mat xyzt", "???", "🙂"])
+def test_passages_that_share_no_word_with_the_query_are_no_hits(library, tiny, text):
+    task = library.task("vimedretrieve")
+    assert not {s for passage in task.passages.values() for s in syllables(passage)} & set(syllables(text))
+    first, second, fused = searching(library, text, ["bm25", tiny, "bm25+vcs-20m"])
+    assert first.hits == [] and api(library)(text, ["bm25"])[0]["hits"] == []
+    assert {hit.other_rank for hit in (*second.hits, *fused.hits)} <= {None}
+    (alone,) = searching(library, text, ["vcs-20m"])
+    assert [hit.passage_id for hit in fused.hits] == [hit.passage_id for hit in alone.hits]
+    for lang, says in (("en", "No passage contains any of these words."), ("vi", "Không có đoạn nào chứa")):
+        *_, page = searched(library, text, ["bm25", "vcs-20m"], "vimedretrieve", "test", 5, lang)
+        assert says in page and "vcs-change" not in page
+
+
+def test_a_ranker_that_tells_nothing_apart_finds_nothing(library):
+    ranking = Ranking("dense", 1.0, [], None, None)
+    *_, page = side_by_side("gan", ["dense"], lambda report: [ranking], "en")
+    assert "tells no passage from another" in page
+
+
+@pytest.mark.parametrize("written", ["{}\u200b", "\ufeff {}", "{}\u00ad"])
+def test_a_query_with_what_does_not_show_is_known(library, query, written):
+    (ranking,) = searching(library, written.format(query).replace("Đ", "Ð"), ["bm25"])
+    (plain,) = searching(library, query, ["bm25"])
+    assert ranking.first_relevant is not None and ranking.hits == plain.hits
 
 
 @pytest.mark.parametrize("k", [float("inf"), float("-inf")])

@@ -11,6 +11,7 @@ from loopback import hub
 from vcs_demo.benchmark.sources import MINIATURE
 from vcs_demo.errors import UserError
 from vcs_demo.rankers.catalog import CATALOG, available, known_hub_model, load_ranker
+from vcs_demo.rankers.cross_encoder import DEPTH, CrossEncoderRanker
 from vcs_demo.rankers.hub import is_hub_id
 
 WORDS = ("đau_đầu", "thuốc", "gan")
@@ -198,3 +199,21 @@ def test_the_rows_of_the_hub_are_pinned_but_for_the_papers():
     )
     for name, model in models.items():
         assert is_hub_id(model.repository) and (name.startswith("paper-") or len(model.revision) == 40)
+
+
+def test_a_cross_encoder_of_what_is_no_number_ranks_nothing(reranker_dir):
+    ranker = CrossEncoderRanker("broken", reranker_dir)
+    ranker.model.model.classifier.weight.data[:] = float("nan")
+    with pytest.raises(UserError, match="broken gives values that are not numbers"):
+        ranker.index(["một", "hai"]).score(["một"])
+
+
+def test_a_cross_encoder_reads_what_shares_a_word_alone(reranker_dir, monkeypatch):
+    ranker, read = CrossEncoderRanker("reader", reranker_dir), []
+    passages = [f"gan {i}" if i % 40 == 0 else f"tim {i}" for i in range(DEPTH + 20)]
+    logits = CrossEncoderRanker.read
+    monkeypatch.setattr(CrossEncoderRanker, "read", lambda *a: read.append(a[2]) or logits(*a))
+    (scores,) = ranker.index(passages).score(["gan"])
+    assert read == [["gan 0", "gan 40", "gan 80"]] and min(scores[[0, 40, 80]]) > max(scores[1:40])
+    (nothing,) = ranker.index(passages).score(["xyz"])
+    assert len(read) == 1 and not ranker.found(nothing).any()

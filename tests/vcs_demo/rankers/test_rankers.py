@@ -3,12 +3,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from annotations.mining import mine
+from vcs_demo.benchmark.tasks import load_task
 from vcs_demo.errors import UserError
+from vcs_demo.measuring.evaluate import evaluate
 from vcs_demo.rankers.base import PassageIndex, Ranker
 from vcs_demo.rankers.bm25 import BM25Ranker
 from vcs_demo.rankers.catalog import CATALOG, available, installed_path, load_ranker
 from vcs_demo.rankers.dense import DenseRanker
 from vcs_demo.rankers.fusion import FusionRanker, standardised, worst_ranks
+from vcs_demo.rankers.vectors import VectorIndex
 
 PASSAGES = ["Thuốc trị đau đầu.", "Uống nước khi sốt.", "Bệnh gan ở trẻ em là gì?", "Da và mắt."]
 
@@ -185,3 +189,59 @@ def test_weights_kept_in_half_precision_are_used_in_single(name):
     from vcs_demo.rankers.catalog import load_ranker
 
     assert {weights.dtype for weights in load_ranker(name).model.parameters()} == {torch.float32}
+
+
+@pytest.mark.parametrize(
+    "written", ["Bệnh gan\u200b ở trẻ em", "B\u1eb9\u0302nh gan ở trẻ\u00a0em", "Ｂệnh gan ở trẻ em"]
+)
+def test_every_ranker_reads_the_folded_text(tiny_model_dir, written):
+    passages = [*PASSAGES, "Viêm tụy là gì?"]
+    for ranker in (BM25Ranker(), DenseRanker("tiny", tiny_model_dir), load_ranker("vcs-static")):
+        index, other = (
+            ranker.index(passages),
+            ranker.index([text.replace("tụy", "tu\u00adỵ") for text in passages]),
+        )
+        plain = index.score([written.title(), "Bệnh Gan Ở Trẻ Em", "viêm tụy", "viêm tuỵ\ufeff"])
+        np.testing.assert_array_equal(plain[0], plain[1])
+        np.testing.assert_array_equal(plain[2], plain[3])
+        np.testing.assert_array_equal(other.score(["viêm tụy"])[0], plain[2])
+
+
+@pytest.fixture(params=[float("nan"), float("inf")], ids=str)
+def damaged(tiny_model_dir, tmp_path, request):
+    """Return a ranker with a model in whose table a number is none."""
+    from sentence_transformers import SentenceTransformer
+
+    model = SentenceTransformer(str(tiny_model_dir))
+    model[0].auto_model.get_input_embeddings().weight.data[:] = request.param
+    model.save(str(tmp_path / "damaged"))
+    return DenseRanker("damaged", tmp_path / "damaged")
+
+
+def test_a_model_of_what_is_no_number_scores_nothing(damaged, own_data_dir):
+    task = load_task("vimedretrieve", "mini", "validation")
+    for ranker in (damaged, FusionRanker(BM25Ranker(), damaged)):
+        with pytest.raises(UserError, match="damaged gives values that are not numbers"):
+            ranker.index(PASSAGES).score(["gan"])
+        with pytest.raises(UserError, match="damaged gives"):
+            evaluate(task, ranker)
+        with pytest.raises(UserError, match="damaged gives"):
+            mine(task, ranker)
+    with pytest.raises(UserError, match="damaged gives"):
+        damaged.encode(["gan"], query=True)
+    assert not list(own_data_dir.glob("vectors/*"))
+    with pytest.raises(UserError, match="unit gives"):
+        VectorIndex("unit", lambda queries: np.array([[np.nan, 0]], dtype=np.float32), np.eye(2)).score(["q"])
+
+
+def test_what_a_part_does_not_find_or_tell_apart_does_not_shuffle_a_fusion():
+    other = Fixed("b", [4, 3, 2, 1])
+    for parts in ((BM25Ranker(), other), (other, BM25Ranker()), (Fixed("same", [2, 2, 2, 2]), other)):
+        for weights in (None, (0.5, 0.5)):
+            fused = FusionRanker(*parts, weights)
+            (scores,) = fused.index(PASSAGES).score(["xyz"])
+            assert np.argsort(-scores, kind="stable").tolist() == [0, 1, 2, 3] and fused.found(scores).all()
+    nothing = FusionRanker(BM25Ranker(), Fixed("same", [2, 2, 2, 2]))
+    assert not nothing.found(nothing.index(PASSAGES).score(["xyz"])[0]).any()
+    assert BM25Ranker().found(np.array([0, 0.1, 0])).tolist() == [False, True, False]
+    assert other.found(np.array([0.2])).tolist() == [True]

@@ -34,6 +34,17 @@ def reranked(library: Library, query: str, lines: str, rankers: list[str], lang:
     )
 
 
+def marked(relevant: object, size: int) -> list[bool]:
+    """Return a mark a candidate; raises UserError unless `relevant` lists numbers from 1 to `size`, each once."""
+    numbers = relevant if isinstance(relevant, list) else [] if relevant is None else [relevant]
+    whole = all(type(number) is int for number in numbers)  # neither True nor 1.0, which equal 1
+    if not whole or len(set(numbers) & set(range(1, size + 1))) < len(numbers):
+        raise UserError(
+            f"Relevant is {quoted(relevant)}; give a list of candidates' numbers, from 1 to {size}, each once."
+        )
+    return [number in numbers for number in range(1, size + 1)]
+
+
 def api(library: Library) -> Callable:
     """Return what the HTTP API calls `rerank`."""
 
@@ -45,13 +56,7 @@ def api(library: Library) -> Callable:
     ) -> list[dict]:
         """Order passages for a query with several rankers; `relevant` lists numbers from 1, and then AP is given."""
         with api_errors():
-            numbers = relevant if isinstance(relevant, list) else [] if relevant is None else [relevant]
-            if not all(isinstance(number, int) for number in numbers):
-                raise UserError(
-                    f"Relevant is {quoted(relevant)}; give a list of candidates' numbers, from 1."
-                )
-            size = len(passages) if isinstance(passages, list) else 0
-            marks = [number in numbers for number in range(1, min(size, MAX_CANDIDATES) + 1)]
+            marks = marked(relevant, len(passages)) if isinstance(passages, list) else []
             return [asdict(ranking) for ranking in library.rerank(query, passages, rankers, marks)]
 
     return rerank
