@@ -6,8 +6,11 @@ The output is a SentenceTransformer directory with a model card; it appears whol
 stopped is continued from its last checkpoint when the same command is given again.
 """
 
+import os
 import signal
 import sys
+import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
@@ -20,6 +23,9 @@ if __package__ in (None, ""):
 
 from training.retraining.settings import RetrainSettings
 from vcs_demo.terminal import SETTINGS, options_of, run
+
+ENDS_WITH_INPUT = "VCS_ENDS_WITH_INPUT"  # set by the page
+SECONDS_TO_END = 10.0
 
 
 @click.command(
@@ -40,10 +46,20 @@ def command(**options: Any) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code (see `vcs_demo.terminal.run`), 130 also after SIGTERM."""
     before = signal.signal(signal.SIGTERM, _stop)
+    if os.environ.get(ENDS_WITH_INPUT):
+        threading.Thread(target=_end_with_input, daemon=True).start()
     try:
         return run(command, arguments, "stopped; the same command goes on from the last checkpoint")
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _end_with_input() -> None:
+    """End as after SIGTERM once standard input ends: the app that started this, and holds its other end, is gone."""
+    sys.stdin.buffer.read()
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(SECONDS_TO_END)
+    os._exit(130)
 
 
 def _stop(number: int, frame: FrameType | None) -> None:

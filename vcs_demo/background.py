@@ -4,6 +4,7 @@
 is still importing it (seconds), and then fails on a name that is not there yet. Both sides hold the lock.
 """
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -69,6 +70,7 @@ def watched(work: Callable[[Progress], Any], every: float = 0.3) -> Iterator[Wor
         if isinstance(failure[0], UserError):
             raise failure[0]
         if isinstance(failure[0], OSError):
-            raise unsaved(failure[0]) from failure[0]
+            where = failure[0].filename or os.environ.get("VCS_DATA_DIR") or "data"
+            raise unsaved(failure[0], where) from failure[0]
         raise RuntimeError("the work failed; see the log") from failure[0]
     yield state

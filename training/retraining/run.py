@@ -14,7 +14,7 @@ from training.retraining.dataset import TrainingSet, training_set
 from training.retraining.effects import effects
 from training.retraining.gains import gains
 from training.retraining.labels import check_floors, evaluation_source
-from training.retraining.output import UnfinishedRun
+from training.retraining.output import UnfinishedRun, check_room, kept_if_unwritable
 from training.retraining.relevance import judged_splits
 from training.retraining.settings import RetrainSettings
 from vcs_demo.benchmark.sources import source_label
@@ -55,7 +55,7 @@ def retrain(settings: RetrainSettings) -> Result:
     A run that was stopped is continued from its last checkpoint when it is called with the same settings.
 
     Raises:
-        UserError: labels or a base that cannot be used; an unfinished run with other settings.
+        UserError: labels or a base that cannot be used; an unfinished run with other settings; no room on the disk.
         BelowFloor: too few labels, or too little agreement.
         TrainingDiverged: the loss is no longer a number.
     """
@@ -74,7 +74,8 @@ def retrain(settings: RetrainSettings) -> Result:
     )
     _check_batch(settings, data)
     say(f"{len(data.rows)} training rows: " + ", ".join(f"{n} {name}" for name, n in data.counts.items()))
-    with UnfinishedRun(settings.output) as run:
+    check_room(base.model, settings.output)
+    with UnfinishedRun(settings.output) as run, kept_if_unwritable(run.folder):
         config = {"settings": settings.as_facts(), "base": base.fingerprint, "data": data.fingerprint}
         run.prepare(config | {"evaluation": task.fingerprint}, restart=settings.restart)
         result = Result(settings.output, _train(settings, run, base, frozen.manifest, data, task))

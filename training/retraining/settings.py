@@ -10,7 +10,7 @@ from training.retraining.base import check_base
 from vcs_demo.benchmark.sources import check_source
 from vcs_demo.benchmark.tasks import TASK_NAMES
 from vcs_demo.errors import UserError, quoted
-from vcs_demo.paths import database_path, models_dir
+from vcs_demo.paths import data_dir, database_path
 from vcs_demo.rankers.catalog import CATALOG, OURS
 from vcs_demo.settings import Settings, setting
 
@@ -160,7 +160,7 @@ def _checked_output(output: Path | str | None, base: str, overwrite: bool) -> Pa
     """Return the absolute output folder; raises UserError where no model may be written."""
     if output is not None and Path(output).name in ("", ".", ".."):
         raise UserError(f"--output is {quoted(output)}, which names no folder; give the folder to write.")
-    path = Path(output or models_dir() / f"{Path(base).name}-retrained").expanduser().resolve()
+    path = Path(output or data_dir() / "models" / f"{Path(base).name}-retrained").expanduser().resolve()
     name = path.name
     if name in CATALOG:
         raise UserError(f"{quoted(name)} is the name of a ranker that ships; give another --output.")

@@ -1,7 +1,6 @@
 """The sentence-transformers trainer as retraining uses it: batches, prompts, checkpoints, progress with an ETA."""
 
 import math
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,6 +18,7 @@ from transformers import PrinterCallback, TrainerCallback
 from transformers.utils.logging import disable_progress_bar
 
 from training.retraining.base import prompts_of
+from training.retraining.output import kept_if_unwritable, mark_whole, newest, step_of
 from training.retraining.settings import FitSettings
 from vcs_demo.errors import UserError
 from vcs_demo.terminal import say
@@ -26,8 +26,6 @@ from vcs_demo.text import content_hash
 
 if TYPE_CHECKING:
     import datasets
-
-_WHOLE = "whole"  # a file that marks a checkpoint as completely written
 
 
 class TrainingDiverged(UserError):
@@ -102,6 +100,10 @@ def fine_tune(
         report: called with stage, step, total, loss, eta (seconds), gradient (norm before clipping) and positive
             (mean p⁺, where the loss tells) after every step.
         each_epoch: called with the step at the end of every epoch.
+
+    Raises:
+        TrainingDiverged: the loss is no longer a number.
+        UserError: a checkpoint cannot be written; those before it stay.
     """
     disable_progress_bar()
     query, document = prompts_of(model)
@@ -117,7 +119,7 @@ def fine_tune(
         data_seed=settings.seed,
         save_strategy="steps",
         save_steps=settings.save_steps or max(1, min(50, steps // 10)),
-        save_total_limit=2,
+        save_total_limit=None,  # `mark_whole` deletes: the trainer goes by the clock, which may be set back
         logging_steps=1,
         report_to="none",
         disable_tqdm=True,
@@ -139,26 +141,15 @@ def fine_tune(
     last = newest(checkpoints)
     if last:
         say(f"going on from {last.name}")
-    if last and _step(last) >= steps:  # the trainer would take one step more
+    if last and step_of(last) >= steps:  # the trainer would take one step more
         model.load_state_dict(SentenceTransformer(str(last), device=str(model.device)).state_dict())
-        return _step(last)
-    trainer.train(resume_from_checkpoint=str(last) if last else None)
+        return step_of(last)
+    checkpoints.mkdir(parents=True, exist_ok=True)
+    with kept_if_unwritable(checkpoints):
+        trainer.train(resume_from_checkpoint=str(last) if last else None)
     if not all(bool(weights.isfinite().all()) for weights in model.parameters()):
         raise TrainingDiverged(trainer.state.global_step)
     return int(trainer.state.global_step)
-
-
-def newest(checkpoints: Path) -> Path | None:
-    """Return the newest checkpoint that was completely written; those that were not are deleted."""
-    folders = list(checkpoints.glob("checkpoint-*"))
-    whole = [folder for folder in folders if (folder / _WHOLE).exists()]
-    for folder in set(folders) - set(whole):
-        shutil.rmtree(folder, ignore_errors=True)
-    return max(whole, key=_step, default=None)
-
-
-def _step(checkpoint: Path) -> int:
-    return int(checkpoint.name.rpartition("-")[2])
 
 
 class _Watch(TrainerCallback):
@@ -199,7 +190,7 @@ class _Watch(TrainerCallback):
             self._each_epoch(state.global_step)
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        (Path(args.output_dir) / f"checkpoint-{state.global_step}" / _WHOLE).touch()
+        mark_whole(Path(args.output_dir) / f"checkpoint-{state.global_step}")
 
 
 def _finite(value: float | None) -> float | None:

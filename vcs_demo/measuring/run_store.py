@@ -15,7 +15,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from vcs_demo.files import partial
-from vcs_demo.paths import runs_dir
+from vcs_demo.paths import data_dir
 
 KEPT = 100  # passages of each ranking that are stored
 FORMAT = 2  # raise when the meaning of a stored run changes
@@ -120,7 +120,7 @@ def read_run(folder: Path) -> Run:
 def kept_runs() -> list[Run]:
     """Read all stored runs, the newest first, without their rankings; skip folders that are no run."""
     runs = []
-    for path in runs_dir().glob("[!.]*/run.json"):
+    for path in (data_dir() / "runs").glob("[!.]*/run.json"):
         with suppress(OSError, ValueError, TypeError, KeyError):
             runs.append(_facts(path.parent))
     return sorted(runs, key=lambda run: run.created, reverse=True)

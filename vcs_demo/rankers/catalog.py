@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from vcs_demo.errors import UserError, quoted
-from vcs_demo.paths import is_folder, models_dir
+from vcs_demo.paths import data_dir, is_folder, models_dir
 from vcs_demo.rankers.base import Ranker
 from vcs_demo.rankers.bm25 import BM25Ranker
 from vcs_demo.rankers.cross_encoder import CrossEncoderRanker
@@ -118,7 +118,7 @@ def retrained() -> list[str]:
     """List the models in the models folder, by folder name; unfinished ones are not there."""
     return sorted(
         path.name
-        for path in models_dir().iterdir()
+        for path in (data_dir() / "models").glob("*")  # a look makes no folder
         if (path / "modules.json").is_file()
         and not path.name.endswith(".partial")
         and path.name not in CATALOG

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -235,6 +236,76 @@ def test_a_terminated_run_ends_with_130_and_says_how_to_go_on(tmp_path, monkeypa
     assert main(["--output", str(tmp_path / "m")]) == 130
     assert "the same command goes on from the last checkpoint" in capsys.readouterr().err
     assert signal.getsignal(signal.SIGTERM) == before
+
+
+@pytest.mark.slow
+def test_a_training_ends_with_the_app_that_started_it_and_keeps_its_checkpoint(
+    labels, tiny_model_dir, tmp_path
+):
+    partial = tmp_path / "m.partial"
+    words = arguments(labels, tiny_model_dir, tmp_path / "m", "--save-steps", "2", "--epochs", "2000")
+    app = (
+        "import os, subprocess, sys, time\n"
+        "child = subprocess.Popen([sys.executable, *sys.argv[1:]], stdin=subprocess.PIPE,"
+        " env=os.environ | {'VCS_ENDS_WITH_INPUT': '1'})\n"
+        "print(child.pid, flush=True); time.sleep(600)"
+    )
+    command = [sys.executable, "-c", app, str(ROOT / "training" / "retrain.py"), *words]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        child = int(process.stdout.readline())
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline and not list(partial.glob("checkpoints/*/whole")):
+            time.sleep(0.05)
+        process.send_signal(signal.SIGKILL)
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline and _lives(child):
+        time.sleep(0.05)
+    assert not _lives(child) and list(partial.glob("checkpoints/*/whole"))
+
+
+def _lives(pid):
+    try:
+        return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except FileNotFoundError:
+        return False
+
+
+def test_a_disk_without_room_is_told_before_the_training(labels, static_dir, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("shutil.disk_usage", lambda _: shutil._ntuple_diskusage(10**9, 10**9, 10**6))
+    assert main(arguments(labels, static_dir, tmp_path / "m")) == 1
+    said = capsys.readouterr().err.splitlines()
+    assert said[-1].startswith("error: The training needs about 3") and "has 1 MB; make room" in said[-1]
+    assert not list(tmp_path.glob("m*"))
+
+
+LIMITED = """
+import resource, sys
+import training.retraining.trainer as trainer
+from training.retrain import main
+
+def fine_tune(*arguments, fit=trainer.fine_tune):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]),) * 2)
+    return fit(*arguments)
+
+trainer.fine_tune = fine_tune
+sys.exit(main(sys.argv[2:]))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("limit", [2_000, 20_000])  # bytes of a file: no weights, no optimizer
+def test_a_disk_that_fills_up_is_one_sentence_and_the_same_command_goes_on(
+    limit, labels, tiny_model_dir, tmp_path
+):
+    """A limit on the size of files stands for the full disk: the same calls fail."""
+    words = arguments(labels, tiny_model_dir, tmp_path / "m", "--save-steps", "2")
+    command = [sys.executable, "-c", LIMITED, str(limit), *words]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    last = done.stderr.strip().splitlines()[-1]
+    assert done.returncode == 1 and "Traceback" not in done.stderr, done.stderr
+    assert last.startswith("error: The training stopped because") and "make room and start it again" in last
+    assert not (tmp_path / "m").exists() and (tmp_path / "m.partial").exists()
+    assert main(words) == 0 and (tmp_path / "m" / "modules.json").exists()
 
 
 def test_overwriting_replaces_a_model(labels, static_dir, tmp_path):

@@ -159,6 +159,51 @@ def test_a_failed_training_is_told_by_its_last_line(script):
     assert 'class="vcs-notice bad"' in last and "failed: &lt;b&gt;There are no labels." in last
 
 
+@pytest.mark.parametrize(
+    ("script_lines", "code", "reason"),
+    [
+        ("print('step 108/180  loss 0.1  0:01 left')", 1, "it ended with code 1 and gave no reason"),
+        (
+            "print('step 108/180  loss 0.1'); raise RuntimeError('cuda on fire')",
+            1,
+            "RuntimeError: cuda on fire",
+        ),
+        ("print('error: m is full.'); print('step 2/3 x')", 1, "m is full."),
+        ("import os; os.kill(os.getpid(), 9)", 0, "killed, perhaps for lack of memory"),
+    ],
+)
+def test_a_failure_is_told_by_its_reason_and_never_by_a_step(script, script_lines, code, reason):
+    trainer = Trainer()
+    trainer.start(script(f"{script_lines}\nimport sys; sys.exit({code})"))
+    *_, last = followed(trainer)
+    assert reason in last and "step 108" not in last and 'class="vcs-notice bad"' in last
+
+
+def test_a_log_that_cannot_be_written_hides_no_reason(script):
+    settings = script("import sys; sys.exit('error: The disk is full.')")
+    settings.output.with_name("mine.log").mkdir(parents=True)
+    trainer = Trainer()
+    trainer.start(settings)
+    *_, last = followed(trainer)
+    assert "failed: The disk is full." in last
+
+
+def test_a_training_gets_the_pages_language_and_an_input_that_ends_with_the_app(script):
+    lines = "import os, sys; print('error:', os.environ['VCS_LANGUAGE'], os.environ['VCS_ENDS_WITH_INPUT'])"
+    trainer = Trainer()
+    trainer.start(script(f"{lines}; sys.stdin.read(); sys.exit(1)"), "vi")
+    assert trainer.running
+    trainer._process.stdin.close()  # as when the app is gone
+    *_, last = followed(trainer, "vi")
+    assert "vi 1" in last
+
+
+def test_a_model_whose_overwrite_was_killed_is_back_when_the_app_starts():
+    (models_dir() / "m.old.partial").mkdir()
+    Trainer()
+    assert [path.name for path in models_dir().iterdir()] == ["m"]
+
+
 def test_progress_is_read_from_the_unfinished_models_folder(script):
     partial = models_dir() / "mine.partial"
     partial.mkdir()

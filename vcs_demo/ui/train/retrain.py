@@ -156,7 +156,7 @@ def build(
     def run(person: Person, lang: str, *values: Any) -> Iterator[tuple[str, str]]:
         settings = settings_of(values)
         allow(store, settings)
-        trainer.start(settings)
+        trainer.start(settings, lang)
         yield from trainer.follow(lang)
 
     @guarded(access.operator)
