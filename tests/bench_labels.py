@@ -1,8 +1,9 @@
-"""How labelling holds up: `make bench-labels`, or one part with `--only load|kill|scale`.
+"""How labelling holds up: `make bench-labels`, or one part with `--only load|closed|kill|scale`.
 
 \b
 load   annotators with accounts of their own label over HTTP as a browser does, all at once, with a pause to read
-kill   the same, while the app is killed (SIGKILL) at random moments and started again
+closed the same without a pause: each answers again as soon as the next candidate is there
+kill   as load, while the app is killed (SIGKILL) at random moments and started again
 scale  100,000 candidates and 300,000 labels: the next candidate, progress, agreement
 
 Every part checks what it measures: an acknowledged label that is missing, a candidate over the cap, a label counted
@@ -28,6 +29,7 @@ import httpx
 import numpy as np
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))  # run as a script: the packages, not their tests
 PASSWORD = "a password of the bench"
 LABELS = ("hard", "false_negative", "trivial", "unsure")
 
@@ -228,8 +230,9 @@ def load(annotators: int, answers: int, overlap: int, pause: float, kills: int =
         found = verify(folder, people, overlap)
     seconds = np.array([s for one in people for s in one.seconds])
     p50, p95, p99 = np.quantile(seconds, [0.5, 0.95, 0.99]) * 1000
+    part = "kill" if kills else "load" if pause else "closed"
     print(
-        f"{'kill' if kills else 'load'}: {annotators} annotators, {answers} answers each, pause "
+        f"{part}: {annotators} annotators, {answers} answers each, pause "
         f"{pause:g} s, overlap {overlap}: {len(seconds) / took:.1f} answers/s in {took:.0f} s; submit "
         f"p50 {p50:.0f} ms, p95 {p95:.0f} ms, p99 {p99:.0f} ms; start {started:.1f} s"
     )
@@ -291,11 +294,13 @@ def scale(size: int) -> None:
 
 
 @click.command(help=__doc__, context_settings={"show_default": True})
-@click.option("--only", type=click.Choice(("load", "kill", "scale")), help="One part alone.")
+@click.option("--only", type=click.Choice(("load", "closed", "kill", "scale")), help="One part alone.")
 @click.option("--annotators", default=64, help="How many label at once.")
 @click.option("--answers", default=100, help="Of each annotator.")
 @click.option("--overlap", default=3, help="Annotators a candidate.")
-@click.option("--pause", default=4.0, help="Seconds of reading before an answer, in the mean.")
+@click.option(
+    "--pause", default=4.0, help="Of load and kill: seconds of reading before an answer, in the mean."
+)
 @click.option("--kills", default=20, help="Of the part `kill`.")
 @click.option("--candidates", default=100_000, help="Of the part `scale`.")
 def main(
@@ -304,6 +309,8 @@ def main(
     """Run the parts that were asked for."""
     if only in (None, "load"):
         load(annotators, answers, overlap, pause)
+    if only in (None, "closed"):
+        load(annotators, answers, overlap, pause=0.0)
     if only in (None, "kill"):
         load(annotators, answers, overlap, pause, kills)
     if only in (None, "scale"):

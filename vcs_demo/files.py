@@ -131,6 +131,16 @@ def disk_fault(error: BaseException | None) -> OSError | None:
     return error
 
 
+def told(error: UserError | OSError) -> UserError:
+    """Return the sentence for an error of a handler: its own, or why a file could not be written; else raise it."""
+    if isinstance(error, UserError):
+        return error
+    sentence = unsaved(error, error.filename or os.environ.get("VCS_DATA_DIR") or "data")
+    if sentence.key == "unsaved.other":
+        raise error
+    return sentence
+
+
 def is_full(error: OSError) -> bool:
     """Tell whether an error says that no room is left."""
     return error.errno in _FULL

@@ -98,6 +98,10 @@ class Leases:
         """
         long_ago = stamp(self.moment - timedelta(days=REMEMBERED_DAYS))
         self.database.db.execute("DELETE FROM leases WHERE expires < ?", [long_ago])
+        # None is longer than a new one: where the clock was set back, none keeps its place for so long.
+        self.database.db.execute(
+            "UPDATE leases SET expires = :most WHERE expires > :most", {"most": self.expires}
+        )
         token = self._held(only)
         if token:
             self.database.db.execute("UPDATE leases SET expires = ? WHERE token = ?", [self.expires, token])

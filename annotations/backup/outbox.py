@@ -61,11 +61,13 @@ class Outbox:
         folder, stem = self.folder / "snapshots" / self.group, Path(self.store.path).stem
         moment = datetime.now(UTC)
         name, yesterday = (f"{stem}-{at.strftime(STAMP)}.db" for at in (moment, moment - timedelta(days=1)))
+        # Names of the future are from before the clock was set back; they must not keep off new ones.
         copies, parts = sorted(folder.glob("*.db")), sorted(self.folder.glob(f"events/{self.group}/*"))
+        last = max((copy for copy in copies if copy.name <= name), default=None)
         due = (
             bool(parts)
-            if not copies
-            else (copies[-1].name < yesterday and copies[-1].stat().st_mtime < parts[-1].stat().st_mtime)
+            if last is None
+            else last.name < yesterday and last.stat().st_mtime < parts[-1].stat().st_mtime
         )
         if (now or due) and not (folder / name).exists():
             copies.append(snapshot(self.store, folder / name))

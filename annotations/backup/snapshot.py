@@ -15,6 +15,7 @@ from annotations.database.replay import Gap, compare, insert_missing
 from annotations.store.label_store import LabelStore
 from vcs_demo.errors import UserError, quoted
 from vcs_demo.files import make_private, make_private_folder, partial, unsaved
+from vcs_demo.words import problem
 
 STAMP = "%Y%m%dT%H%M%SZ"
 
@@ -112,6 +113,11 @@ def restore(
     """
     try:
         return _restore(Path(database), snapshot, replay)
+    except DatabaseUnavailable as error:
+        if "path" not in error.values:
+            raise
+        facts = error.values | {"path": quoted(database)}  # not the name that only we know
+        raise problem(error.key, DatabaseUnavailable, **facts) from error
     except OSError as error:
         raise unsaved(error, database, DatabaseUnavailable) from error
 

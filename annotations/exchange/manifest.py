@@ -149,6 +149,7 @@ def export_labels(
     path.parent.mkdir(parents=True, exist_ok=True)
     with written_whole(beside) as file:
         file.write(json.dumps(labels.manifest.as_json(), ensure_ascii=False, indent=1) + "\n")
+        file.flush()  # a disk that has no room for it leaves what was there
         with replacing(path, stale=beside) as part:
             write_rows(part, rows, format, triples=triples)
     return len(rows), beside

@@ -62,6 +62,8 @@ def export_potato(store: LabelStore, folder: Path | str) -> int:
         if folder.exists():
             folder.rmdir()
         part.rename(folder)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(folder)) from error  # not the name that only we know
     finally:
         shutil.rmtree(part, ignore_errors=True)
     return len(candidates)

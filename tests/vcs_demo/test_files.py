@@ -14,6 +14,7 @@ from vcs_demo.files import (
     check_writable,
     make_private,
     make_private_folder,
+    told,
     unsaved,
     write_json,
     write_jsonl,
@@ -109,3 +110,11 @@ def test_private_files_and_folders_are_for_their_owner_alone(tmp_path):
         os.umask(before)
     modes = {p.name: stat.S_IMODE(p.stat().st_mode) for p in tmp_path.rglob("*")}
     assert modes == {"a": 0o700, "b": 0o700, "c": 0o600, "d": 0o600, "e": 0o666}
+
+
+def test_a_handlers_error_is_a_sentence_where_a_file_cannot_be_written_and_else_a_fault():
+    mine = UserError("The pot is empty; fill it.")
+    assert told(mine) is mine
+    assert "no room left for 'x'" in str(told(OSError(errno.ENOSPC, "No space left on device", "x")))
+    with pytest.raises(FileNotFoundError):
+        told(FileNotFoundError(errno.ENOENT, "gone", "x"))

@@ -10,6 +10,7 @@ import gradio as gr
 
 from annotations.people.accounts import ROLES, account_of, accounts
 from vcs_demo.errors import UserError
+from vcs_demo.files import told
 from vcs_demo.ui.serving.hosts import named
 from vcs_demo.words import explain, problem
 
@@ -115,7 +116,8 @@ def guarded(check: Callable[..., Person], refused: Callable[[str], Any] = toast)
     """Decorate a handler `(person, lang, *values)` so that it runs for whom it may, and its errors are told.
 
     Gradio calls the result with the inputs `lang, *values` and fills in who is asking. A UserError, of the check or
-    of the handler, becomes what `refused` makes of its sentence in the visitor's language.
+    of the handler, or a file that it cannot write, becomes what `refused` makes of its sentence in the visitor's
+    language.
 
     Args:
         check: a method of `Access`; it is asked at every call, since events can be called without the page.
@@ -126,14 +128,14 @@ def guarded(check: Callable[..., Person], refused: Callable[[str], Any] = toast)
         def answer(profile: Profile, request: Request, lang: str, *values: Any) -> Any:
             try:
                 return handler(check(profile, request), lang, *values)
-            except UserError as error:
-                return refused(explain(error, lang))
+            except (UserError, OSError) as error:
+                return refused(explain(told(error), lang))
 
         def answers(profile: Profile, request: Request, lang: str, *values: Any) -> Iterator[Any]:
             try:
                 yield from handler(check(profile, request), lang, *values)
-            except UserError as error:
-                yield refused(explain(error, lang))
+            except (UserError, OSError) as error:
+                yield refused(explain(told(error), lang))
 
         chosen = answers if inspect.isgeneratorfunction(handler) else answer
         chosen.__name__, chosen.__module__ = handler.__name__, handler.__module__

@@ -379,3 +379,30 @@ def test_several_processes_never_pass_the_cap_and_fill_it(tmp_path, make):
     assert [(process.communicate()[1], process.returncode) for process in running] == [(b"", 0)] * 3
     with LabelStore(path) as store:
         assert [item.annotators for item in store.labelled()] == [2] * 6
+
+
+def test_a_clock_that_is_set_back_keeps_no_candidate_from_the_others(timed, clock, make):
+    timed.add_candidates([make(1)])
+    timed.change_settings(by="admin", overlap=1, lease_minutes=20)
+    held = timed.claim("an")
+    clock.forward(minutes=30)
+    assert timed.claim("binh").candidate == held.candidate
+    clock.forward(days=-2)
+    timed.claim("binh")
+    clock.forward(minutes=21)  # not two days
+    lease = timed.claim("chi")
+    assert lease.candidate == held.candidate
+    timed.label(lease.candidate.id, "chi", "hard", lease=lease.token)
+    with pytest.raises(LeaseRefused):
+        timed.label(held.candidate.id, "an", "hard", lease=held.token)
+
+
+def test_a_clock_that_jumps_a_day_takes_no_answer_away(timed, clock, make):
+    timed.add_candidates([make(1), make(2)])
+    timed.change_settings(by="admin", overlap=1)
+    lease = timed.claim("an")
+    clock.forward(days=1)
+    timed.label(lease.candidate.id, "an", "hard", lease=lease.token)
+    clock.forward(days=-1)
+    again = timed.claim("an")
+    assert again.candidate != lease.candidate and timed.progress()["labels"] == 1

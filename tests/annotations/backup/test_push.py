@@ -346,3 +346,15 @@ def test_destinations_that_are_malformed(repository, monkeypatch):
     assert isinstance(destination_from_environment(), Folder)
     monkeypatch.setenv("VCS_BACKUP_DIR", "")
     assert destination_from_environment() is None
+
+
+def test_snapshots_of_a_future_that_did_not_come_keep_off_no_new_one(store, folder):
+    box = Outbox(store, folder.path)
+    box.fill()
+    box.add_snapshot(now=True)
+    (first,) = (folder.path / "snapshots").rglob("*.db")
+    first.rename(first.with_name("labels-29990101T000000Z.db"))  # by a clock that was wrong
+    box.add_snapshot()
+    assert len(snapshots(folder)) == 2
+    box.add_snapshot()
+    assert len(snapshots(folder)) == 2

@@ -247,3 +247,44 @@ def test_a_data_set_whose_replacement_was_killed_between_its_two_moves_comes_bac
     (tmp_path / "labels").rename(tmp_path / ".labels.old.partial")
     assert export_labels(filled, tmp_path / "labels")[0] == 4
     assert not (tmp_path / ".labels.old.partial").exists()
+
+
+def test_a_disk_without_room_for_the_manifest_leaves_what_was_there(filled, tmp_path, monkeypatch):
+    path = tmp_path / "labels.jsonl"
+    export_labels(filled, path)
+    before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    filled.label(filled.candidates()[3].id, "Trần Mai", "trivial", token="5")
+    opened = Path.open
+
+    def full(self, *arguments, **more):
+        file = opened(self, *arguments, **more)
+        if "manifest" in self.name and "partial" in self.name:
+            file = _Full(file)
+        return file
+
+    monkeypatch.setattr(Path, "open", full)
+    with pytest.raises(OSError, match="No space left"):
+        export_labels(filled, path)
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
+
+
+class _Full:
+    """A file on a full disk: what is buffered cannot be flushed."""
+
+    def __init__(self, file):
+        self.file = file
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.file.close()
+
+    def write(self, text):
+        return len(text)
+
+    def flush(self):
+        raise OSError(28, "No space left on device")
+
+    def fileno(self):
+        return self.file.fileno()
