@@ -105,21 +105,21 @@ class Annotator:
                 if [target, kind] in [list(t) for t in d["targets"]] and len(d["outputs"]) == outputs
             )  # fmt: skip
 
-        opening = event(tabs["label"], "select", 8)
+        opening = event(tabs["label"], "select", 9)
         keys = {label: event(ids[f"vcs-key-{n}"], "click", 8) for n, label in enumerate(LABELS, start=1)}
         session = "".join(self.random.choices("abcdefghijklmnopqrstuvwxyz0123456789", k=11))
-        shown = await self._call(client, session, opening, ["vi", None, False])
+        shown = await self._call(client, session, opening, ["vi", "", False])
         while self.done < answers:
-            token, page = shown[7], shown[1]
+            token, page = shown[6], shown[0]
             if "data-turn" not in str(page):
                 return  # nothing is left
             await asyncio.sleep(self.random.uniform(0.5, 1.5) * pause)
             label = self.random.choice(LABELS)
             clock = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
             began = time.monotonic()
-            typed = ["vi", None, token, False, "", None, False, clock]
+            typed = ["vi", token, False, "", None, False, clock]
             shown = await self._call(client, session, keys[label], typed)
-            if "Đã lưu" in str(shown[2]):
+            if "Đã lưu" in str(shown[1]):
                 self.seconds.append(time.monotonic() - began)
                 self.acknowledged[token] = label
                 self.done += 1
@@ -147,7 +147,7 @@ class Annotator:
                 if message["msg"] == "process_completed":
                     assert message["success"], message
                     found = message["output"].get("data") or last
-                    return last if last and not found[7] else found
+                    return last if last and not found[6] else found
         raise httpx.ReadError("the stream ended before the answer")
 
 

@@ -37,6 +37,10 @@ SELECT c.*, l.token, l.annotator, l.kind, l.at, l.expires FROM leases l JOIN can
 WHERE l.token = ?
 """
 
+_ANSWERED = """
+SELECT c.*, e.annotator, e.at FROM events e JOIN candidates c ON c.id = e.candidate_id WHERE e.token = ?
+"""
+
 
 class LeaseRefused(UserError, ValueError):
     """An answer that its lease does not cover; nothing was changed. Its `key` names the reason."""
@@ -75,6 +79,20 @@ class Room:
     def left(self, overlap: int | None, *, holding: bool) -> bool:
         """Tell whether one more may label it; whoever holds it already comes before others who do."""
         return self.exempt or overlap is None or self.labels + (0 if holding else self.held) < overlap
+
+
+def lent(database: LabelDatabase, token: str, annotator: str) -> tuple[Candidate, str]:
+    """Return the candidate that a lease's token stands for, and since when (UTC); also one that was answered.
+
+    Raises:
+        LeaseRefused: there is no such lease, or it is somebody else's.
+    """
+    row = next(iter(database.rows(_LEASE, [token]) or database.rows(_ANSWERED, [token])), None)
+    if row is None:
+        raise problem("error.lease_unknown", kind=LeaseRefused)
+    if row["annotator"] != annotator:
+        raise problem("error.lease_foreign", kind=LeaseRefused)
+    return from_record(row), row["at"]
 
 
 class Leases:

@@ -119,9 +119,18 @@ def decide(
         store.candidate(candidate_id)  # there is one
         if not database.rows("SELECT 1 FROM labels WHERE candidate_id = ?", [candidate_id]):
             raise problem("error.nothing_to_settle", candidate=candidate_id)
-        latest = "SELECT token FROM events WHERE candidate_id = ? ORDER BY id DESC LIMIT 1"
-        saw = database.rows(latest, [candidate_id])[0]["token"]
-        database.add("decision", [record | {"saw": saw}])
+        database.add("decision", [record | {"saw": latest_event(store, candidate_id)}])
+
+
+def is_decided(store: LabelStore, token: str) -> bool:
+    """Tell whether there is a decision with this token."""
+    return bool(store.database.rows("SELECT 1 FROM decisions WHERE token = ?", [token]))
+
+
+def latest_event(store: LabelStore, candidate_id: str) -> str:
+    """Return the token of the latest event on a candidate; empty where nobody has answered it."""
+    sql = "SELECT token FROM events WHERE candidate_id = ? ORDER BY id DESC LIMIT 1"
+    return next((row["token"] for row in store.database.rows(sql, [candidate_id])), "")
 
 
 def causes(store: LabelStore) -> dict[str, int]:

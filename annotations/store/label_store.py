@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Unpack
 
-from annotations.assignment.leases import Lease, Leases
+from annotations.assignment.leases import Lease, Leases, lent
 from annotations.assignment.rules import AssignmentRules, changed, read_rules
 from annotations.candidates import Candidate, as_record, checked, from_record
 from annotations.database.connection import LabelDatabase
@@ -145,6 +145,16 @@ class LabelStore(StandingLabels):
         with self._leases(annotator) as leases:
             return leases.claim(only)
 
+    def lent(self, token: str, annotator: str) -> tuple[Candidate, str]:
+        """Return the candidate that the token of an annotator's lease stands for, and since when (UTC).
+
+        A token that was answered already stands for the same candidate still.
+
+        Raises:
+            LeaseRefused: there is no such lease, or it is somebody else's.
+        """
+        return lent(self.database, token, text("annotator", annotator))
+
     # Events
 
     def label(self, candidate_id: str, annotator: str, label: str, **facts: Unpack[Facts]) -> int:
@@ -212,6 +222,14 @@ class LabelStore(StandingLabels):
         with self._leases(annotator) as leases:
             undone = take_back(leases, token)
         return None if undone is None else self.candidate(undone)
+
+    def undone(self, token: str) -> dict[str, Any] | None:
+        """Return the note, confidence and flag of the answer that the undo with this token took back."""
+        sql = (
+            "SELECT e.note, e.confidence, e.flagged FROM events u JOIN events e ON e.id = u.undoes "
+            "WHERE u.token = ?"
+        )
+        return next(iter(self.database.rows(sql, [token])), None)
 
     def events(self) -> list[dict[str, Any]]:
         """Return every event as it was written, oldest first."""

@@ -19,7 +19,8 @@ from vcs_demo.words import LANGUAGES
 
 _HERE = Path(__file__).parent
 CSS = (_HERE / "style.css").read_text("utf-8")
-HEAD = f"<script>\n{(_HERE / 'label' / 'keys.js').read_text('utf-8')}</script>"
+SCRIPTS = [_HERE / name for name in ("place.js", "label/drafts.js", "label/keys.js")]
+HEAD = "\n".join(f"<script>\n{path.read_text('utf-8')}</script>" for path in SCRIPTS)
 THEME = gr.themes.Soft(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"])
 # Gradio has no Vietnamese locale and leaves the page's language at English, which screen readers then speak.
 SET_LANGUAGE = "(lang) => { document.documentElement.lang = lang; }"
@@ -53,7 +54,7 @@ def build_app(
             searching = search.build(library, words, language, access)
             reranking = rerank.build(library, words, language, access)
             compared = leaderboard.build(library, words, language, access, warm.finished)
-            miners = judge.build(library, store, words, language, access, warm.pooled, downloads)
+            miners = judge.build(library, store, words, language, access, warm, downloads)
             adjudicate.build(store, words, language, access)
             audit.build(store, words, language, access, downloads)
             bases, trained = retrain.build(library, store, words, language, access)

@@ -13,7 +13,7 @@ from vcs_demo.ui.label.desk import Desk
 def judged(store, *labels):
     desk = Desk(store)
     for label in labels:
-        desk.judge(desk.next("an", sample_only=False), "an", label, "", "en")
+        desk.judge(desk.next("an", sample_only=False).token, "an", label, "", "en")
 
 
 def test_nothing_labelled_shows_dashes_and_no_chart(store):

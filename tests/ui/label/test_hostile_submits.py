@@ -4,7 +4,6 @@ HOSTILE_EXAMPLES=1200 python -m pytest tests/ui/label/test_hostile_submits.py
 """
 
 import os
-from types import SimpleNamespace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,7 +13,7 @@ from annotations.candidates import LABELS
 from annotations.store.label_store import LabelStore
 from vcs_demo.errors import UserError
 from vcs_demo.ui.label.adjudicate import Case
-from vcs_demo.ui.label.desk import Desk, Turn
+from vcs_demo.ui.label.desk import Desk
 
 EXAMPLES = int(os.environ.get("HOSTILE_EXAMPLES", 40))
 many = settings(
@@ -59,9 +58,8 @@ def test_whatever_is_submitted_is_ones_own_or_refused(busy, data):
     store, tokens, ids = busy
     before = of_binh(store)
     token = data.draw(st.sampled_from(tokens) | texts)
-    candidate = data.draw(st.sampled_from(ids) | texts)
     label = data.draw(st.sampled_from(LABELS) | st.just("skip") | texts)
-    desk, turn = Desk(store), Turn(SimpleNamespace(id=candidate), token)
+    desk = Desk(store)
     facts = {
         "confidence": data.draw(values),
         "flagged": data.draw(st.booleans() | st.integers() | st.none()),
@@ -69,7 +67,7 @@ def test_whatever_is_submitted_is_ones_own_or_refused(busy, data):
     }
     try:
         desk.judge(
-            turn, "Mai", label, data.draw(texts), data.draw(st.sampled_from(["en", "vi", "xx"])), **facts
+            token, "Mai", label, data.draw(texts), data.draw(st.sampled_from(["en", "vi", "xx"])), **facts
         )
     except UserError as error:
         assert len(str(error)) < 1_000
@@ -111,7 +109,7 @@ def test_whatever_an_adjudicator_sends_decides_only_what_is_shown(busy, label, c
         decide(store, ids[1], "chi", label, cause, token=token, note=note)
     except UserError as error:
         assert len(str(error)) < 1_000
-    assert store.database.rows("SELECT * FROM decisions") == [] and Case().candidate_id is None
+    assert store.database.rows("SELECT * FROM decisions") == [] and Case().candidate_id == ""
 
 
 def test_after_all_that_the_database_is_sound(busy):

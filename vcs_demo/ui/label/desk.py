@@ -1,45 +1,50 @@
 """The label desk: what the Label tab's buttons do, without the page."""
 
+import hashlib
 import re
-import time
 import uuid
 from collections import deque
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
 from annotations.assignment.leases import Lease, LeaseRefused
 from annotations.audit.sample import draw
 from annotations.candidates import Candidate
-from annotations.database.events import TokenReused
+from annotations.database.events import TokenReused, stamp
 from annotations.store.label_store import LabelStore
-from vcs_demo.text import tidy
+from vcs_demo.text import nfc, tidy
+from vcs_demo.ui.access import Person
 from vcs_demo.ui.html import content_words, notice, render
 from vcs_demo.words import explain, guideline, say
 
 AUDIT_SIZE, AUDIT_SEED = 100, 0
 FAST_SECONDS, FAST_RUN = 2.0, 8  # so many answers in a row, each faster, and the page asks for a pause
+NOTHING = "nothing-"  # begins the token of a page without a candidate
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z")
 
 
 @dataclass(frozen=True)
 class Turn:
-    """What is in front of an annotator; kept on the server, so that a page cannot name another's item.
+    """What is in front of an annotator: all that the page keeps of it is the token, and the store knows the rest.
 
     Attributes:
-        candidate: None when nothing is left.
+        candidate: None when nothing can be lent now.
         token: of the lease, and so of the decision to come; sent twice it counts once.
-        shown: when it was shown, in seconds of the server's monotonic clock.
     """
 
     candidate: Candidate | None = None
     token: str = ""
-    shown: float = 0.0
 
     @classmethod
     def of(cls, lease: Lease | None) -> "Turn":
         """Open a turn on what was lent."""
-        if lease is None:
-            return cls(None, uuid.uuid4().hex, time.monotonic())
-        return cls(lease.candidate, lease.token, time.monotonic())
+        return cls(None, NOTHING + uuid.uuid4().hex) if lease is None else cls(lease.candidate, lease.token)
+
+
+def draft_key(candidate_id: str, person: str) -> str:
+    """Return what a browser files someone's unsent words on a candidate under; it tells neither."""
+    return hashlib.sha256(f"{person}\0{candidate_id}".encode()).hexdigest()[:24] if candidate_id else ""
 
 
 def label_name(label: str, lang: str) -> str:
@@ -65,7 +70,7 @@ class Desk:
     """Judging candidates: what the page's buttons do, without the page."""
 
     def __init__(self, store: LabelStore) -> None:
-        self.store = store
+        self.store, self._began = store, stamp(store.clock())
         self._pace: dict[str, deque[float]] = {}  # annotator → seconds of the latest answers
         self._sample: tuple[int, list[str]] = (0, [])  # of how many candidates, and their ids
 
@@ -83,7 +88,7 @@ class Desk:
 
     def judge(
         self,
-        turn: Turn,
+        token: str,
         annotator: str,
         label: str,
         note: str,
@@ -93,18 +98,21 @@ class Desk:
         confidence: int | None = None,
         flagged: bool = False,
         client_at: str = "",
-    ) -> Turn:
-        """Keep a decision (on `skip`, that the candidate was passed over) and open the next turn.
+    ) -> tuple[Candidate, Turn]:
+        """Save a decision under a lease's token (on `skip`, that the candidate was passed over).
+
+        Returns:
+            The candidate that was judged, and the next turn.
 
         Raises:
-            LeaseRefused, TokenReused: the candidate was answered elsewhere, or taken; nothing was kept.
-            UserError: a label or fact that cannot be kept.
+            LeaseRefused, TokenReused: the lease does not cover the answer; nothing was saved.
+            UserError: a label or fact that cannot be saved.
         """
-        if turn.candidate is None:
-            return self.next(annotator, sample_only)
-        seconds = time.monotonic() - turn.shown
-        facts = {
-            "lease": turn.token,
+        token = nfc(token)
+        candidate, since = self.store.lent(token, annotator)
+        seconds = self._seconds(since)
+        facts: dict[str, Any] = {
+            "lease": token,
             "seconds": seconds,
             "interface": f"web/{lang}",
             "note": note or "",
@@ -114,38 +122,45 @@ class Desk:
         }
         only = self.sample() if sample_only else None
         if label == "skip":
-            _, lease = self.store.skip_and_claim(turn.candidate.id, annotator, only=only, **facts)
+            _, lease = self.store.skip_and_claim(candidate.id, annotator, only=only, **facts)
         else:
             facts["confidence"] = confidence
-            _, lease = self.store.label_and_claim(turn.candidate.id, annotator, label, only=only, **facts)
-            self._pace.setdefault(annotator, deque(maxlen=FAST_RUN)).append(seconds)
-        return Turn.of(lease)
+            _, lease = self.store.label_and_claim(candidate.id, annotator, label, only=only, **facts)
+            if seconds is not None:
+                self._pace.setdefault(annotator, deque(maxlen=FAST_RUN)).append(seconds)
+        return candidate, Turn.of(lease)
 
     def answer(
         self,
-        turn: Turn,
+        token: str,
         annotator: str,
         label: str,
         note: str,
         lang: str,
         *,
         sample_only: bool = False,
-        **facts: object,
-    ) -> tuple[Turn, str]:
-        """Judge as `judge` does; return the next turn and what to tell, also where the answer was refused."""
+        **facts: Any,
+    ) -> tuple[Candidate | None, Turn, str]:
+        """Judge as `judge` does; return what was judged (None: nothing was saved), the next turn and what to tell."""
+        if not token or token.startswith(NOTHING):  # the page showed no candidate
+            return None, self.next(annotator, sample_only), ""
         try:
-            opened = self.judge(turn, annotator, label, note, lang, sample_only=sample_only, **facts)
+            judged, opened = self.judge(token, annotator, label, note, lang, sample_only=sample_only, **facts)
         except (LeaseRefused, TokenReused) as error:  # on to the next one
-            return self.next(annotator, sample_only), f"**{explain(error, lang)}**"
-        if turn.candidate is None:
-            text = ""
-        elif label == "skip":
+            return None, self.next(annotator, sample_only), f"**{explain(error, lang)}**"
+        if label == "skip":
             text = say(lang, "label.skipped")
         else:
             text = say(lang, "label.saved", label=label_name(label, lang))
         if self.is_hasty(annotator):
             text += f" · **{say(lang, 'label.hasty')}**"
-        return opened, text
+        return judged, opened, text
+
+    def _seconds(self, since: str) -> float | None:
+        """Return how long a candidate was in front of its annotator; None where that was not all while this ran."""
+        if since < self._began:
+            return None
+        return (self.store.clock() - datetime.fromisoformat(since)).total_seconds()
 
     def is_hasty(self, annotator: str) -> bool:
         """Tell, once a run, whether the annotator's latest answers were all very fast."""
@@ -155,16 +170,37 @@ class Desk:
             pace.clear()
         return hasty
 
-    def undo(self, annotator: str) -> Turn | None:
-        """Take the latest decision back and open its candidate again, if it is still free; None if there is none."""
-        return self.next(annotator) if self.store.undo(annotator) else None
+    def undo(self, annotator: str, token: str) -> tuple[Candidate | None, Turn, tuple]:
+        """Take the latest decision back and open its candidate again, if it is still free.
 
-    def page(self, turn: Turn, lang: str) -> str:
-        """Render what the annotator sees: neither miner, nor score, nor rank, nor others' answers."""
+        The page's token makes a double click one undo.
+
+        Returns:
+            What was judged (None: there was nothing to take back), the turn that is due, and the note, confidence and
+            flag that the answer had, where that is the same candidate (else nothing).
+        """
+        shown, token = token, f"undo-{nfc(token)}"
+        if not shown or (self.store.undone(token) and self.next(annotator).token == shown):
+            token = f"undo-{uuid.uuid4().hex}"  # that undo could not open its candidate: the page is as it was
+        taken, opened = self.store.undo(annotator, token=token), self.next(annotator)
+        if taken is None or opened.candidate != taken:
+            return taken, opened, ()
+        answer = self.store.undone(token)
+        return taken, opened, (answer["note"], answer["confidence"], bool(answer["flagged"]))
+
+    def page(self, turn: Turn, person: Person, lang: str, *, sample_only: bool = False) -> str:
+        """Render what the annotator sees: neither miner, nor score, nor rank, nor others' answers.
+
+        Where nothing is lent, the store is asked why: `sample_only` says that the audit's sample alone was wanted.
+        """
         if turn.candidate is not None:
             return texts(turn.candidate, turn.token, lang)
-        empty = self.store.progress()["candidates"] == 0
-        return notice(say(lang, "label.empty" if empty else "label.done"))
+        counts = self.store.progress(person.name)
+        if counts["candidates"] == 0:
+            return notice(say(lang, "label.empty" if person.may_run else "label.empty_team"))
+        if sample_only:
+            return notice(say(lang, "label.sample_done"))
+        return notice(say(lang, "label.held" if counts["left"] > 0 else "label.done"))
 
     def progress(self, annotator: str, lang: str) -> str:
         """Say how far the annotator and everyone is."""
@@ -178,11 +214,8 @@ class Desk:
         )
 
 
-def why(turn: Turn, lang: str) -> str:
+def why(candidate: Candidate, lang: str) -> str:
     """Say why a candidate was mined; only for one that was answered, since it could sway."""
-    candidate = turn.candidate
-    if candidate is None:
-        return ""
     facts = {
         "miner": candidate.miner or "–",
         "rank": "–" if candidate.rank is None else candidate.rank,

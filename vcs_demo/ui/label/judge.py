@@ -1,8 +1,13 @@
-"""The Label tab: one candidate at a time, keys on the buttons, every decision kept."""
+"""The Label tab: one candidate at a time, keys on the buttons, every decision saved.
 
-import threading
-from collections.abc import Callable, Iterator
+The page carries the token of the lease and nothing is remembered between two events here, so that an answer counts
+also where the server was restarted or has forgotten the page. What is typed and not sent lives in the browser
+(`drafts.js`).
+"""
+
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import gradio as gr
 
@@ -11,27 +16,34 @@ from annotations.store.label_store import LabelStore
 from vcs_demo.library import Library
 from vcs_demo.ui.access import Access, Person, guarded
 from vcs_demo.ui.components import QUIET, Localised
-from vcs_demo.ui.html import notice
+from vcs_demo.ui.html import notice, refusal
 from vcs_demo.ui.label import mine_export
-from vcs_demo.ui.label.desk import Desk, Turn, why
+from vcs_demo.ui.label.desk import Desk, Turn, draft_key, why
 from vcs_demo.ui.serving.downloads import Downloads
+from vcs_demo.ui.warm_up import WarmUp
 from vcs_demo.words import guideline, say
 
-# The time by the annotator's own device goes with every decision.
-WITH_CLOCK = "(...values) => [...values.slice(0, -1), new Date().toISOString()]"
-UNCHANGED = (gr.skip(),) * 5  # note, confidence, flag, why, token
+# What `drafts.js` does as somebody types, with an answer that is sent (the device's time goes along), once it is
+# answered, and when the page was opened.
+TYPED, SETTLED = "vcsDrafts.input('judge')", "vcsDrafts.settled('judge')"
+SENT = """(...values) => {{
+  vcsDrafts.sent("judge", "{button}", values.slice(3, 6));
+  return [...values.slice(0, -1), new Date().toISOString()];
+}}"""
+RESTORED = "vcsDrafts.restored('judge', '#vcs-judge')"
+LOOK_AGAIN = 2  # seconds, while the first candidates are being mined
 
 
 @dataclass(frozen=True)
 class Layout:
     """The tab's components that handlers read or change.
 
-    `token` is the turn's on the page: a click that does not bear the due turn's token decides nothing.
+    `token` is the lease's and `draft` names what was typed, see `draft_key`; after a space, what was saved just now.
     """
 
-    turn: gr.State
     page: gr.HTML
     token: gr.Textbox
+    draft: gr.Textbox
     clock: gr.Textbox
     buttons: dict[str, gr.Button]
     undo: gr.Button
@@ -41,11 +53,17 @@ class Layout:
     note: gr.Textbox
     why: gr.HTML
     sample: gr.Checkbox
+    timer: gr.Timer
+
+    @property
+    def typed(self) -> list:
+        """What goes with an answer."""
+        return [self.note, self.confidence, self.flag]
 
     @property
     def outputs(self) -> list:
         """What `shown` fills, in its order."""
-        return [self.turn, self.page, self.said, self.note, self.confidence, self.flag, self.why, self.token]
+        return [self.page, self.said, *self.typed, self.why, self.token, self.draft]
 
 
 def laid_out(words: Localised) -> Layout:
@@ -70,13 +88,13 @@ def laid_out(words: Localised) -> Layout:
     sure = {"choices": lambda lang: [(say(lang, f"confidence.{n}"), n) for n in (1, 2, 3)]}
     confidence = words.make(gr.Radio, {"label": "label.confidence"} | sure, elem_id="vcs-confidence")
     flag = words.make(gr.Checkbox, {"label": "label.flag"}, value=False, elem_id="vcs-flag")
-    note = words.make(gr.Textbox, {"label": "label.note"}, lines=1, max_length=2_000, elem_id="vcs-note")
+    note = words.make(gr.Textbox, {"label": "label.note"}, lines=1, elem_id="vcs-note")
     with words.make(gr.Accordion, {"label": "label.why_title"}, open=False):
         reason = gr.HTML(container=False, elem_id="vcs-why")
     return Layout(
-        turn=gr.State(Turn()),
         page=page,
         token=gr.Textbox(visible=False),
+        draft=gr.Textbox(visible=False),
         clock=gr.Textbox(visible=False),
         buttons=buttons,
         undo=undo,
@@ -86,32 +104,54 @@ def laid_out(words: Localised) -> Layout:
         note=note,
         why=reason,
         sample=words.make(gr.Checkbox, {"label": "label.sample"}, value=False),
+        timer=gr.Timer(LOOK_AGAIN, active=False),
     )
 
 
 def shown(
-    desk: Desk, name: str, lang: str, turn: Turn, opened: Turn, text: str, reason: str | None = None
+    desk: Desk,
+    person: Person,
+    lang: str,
+    before: str,
+    opened: Turn,
+    sample_only: bool,
+    text: str,
+    **also: Any,
 ) -> tuple:
-    """Return what the outputs show after an action that led from one turn to the next, and what it has to say.
+    """Return what the outputs show once a turn is due, and what was said of the one before it.
 
-    A new candidate gets a new note, confidence and flag. `reason` tells why the one before was mined, if anything.
+    Args:
+        desk: of the tab.
+        person: who sees it.
+        lang: of the page.
+        before: the token that the page had; another candidate than its gets a new note, confidence and flag.
+        opened: what is due.
+        sample_only: whether the audit's sample alone was asked for.
+        text: what to tell.
+        also: `typed` puts something else into note, confidence and flag; `reason` tells why the candidate before was
+            mined; `saved` is what its draft was filed under.
     """
-    text = " · ".join(part for part in (text, desk.progress(name, lang)) if part)
-    same = opened.candidate == turn.candidate
-    typed = (gr.skip(),) * 3 if same else ("", None, False)
+    text = " · ".join(part for part in (text, desk.progress(person.name, lang)) if part)
+    fresh = ("", None, False) if before != opened.token else (gr.skip(),) * 3
+    key = draft_key(opened.candidate.id if opened.candidate else "", person.name)
     return (
-        opened,
-        desk.page(opened, lang),
+        desk.page(opened, person, lang, sample_only=sample_only),
         text,
-        *typed,
-        gr.skip() if reason is None else reason,
+        *also.get("typed", fresh),
+        also.get("reason", gr.skip()),
         opened.token,
+        f"{key} {also.get('saved', '')}",
     )
 
 
 def refused(sentence: str) -> tuple:
     """Say why nothing was done, and leave the rest of the page as it is."""
-    return gr.skip(), gr.skip(), f"**{sentence}**", *UNCHANGED
+    return gr.skip(), f"**{sentence}**", *(gr.skip(),) * 6
+
+
+def not_opened(sentence: str) -> tuple:
+    """Say why nothing was opened, where the candidate would be."""
+    return refusal(sentence), *(gr.skip(),) * 7, gr.Timer(active=False)
 
 
 def build(
@@ -120,12 +160,12 @@ def build(
     words: Localised,
     language: gr.Radio,
     access: Access,
-    pooled: threading.Event,
+    warm: WarmUp,
     downloads: Downloads,
 ) -> gr.Dropdown:
-    """Build the tab; return the list of rankers that mine. `pooled` is set once the starter pool is there."""
+    """Build the tab; return the list of rankers that mine. `warm` mines the first candidates."""
     desk = Desk(store)
-    with words.make(gr.Tab, {"label": "label.tab"}, id="label") as tab:
+    with words.make(gr.Tab, {"label": "label.tab"}, id="label", elem_id="vcs-tab-label") as tab:
         on = laid_out(words)
         miners, mined = mine_export.build(library, store, words, language, access, downloads)
 
@@ -134,7 +174,6 @@ def build(
         def decide(
             person: Person,
             lang: str,
-            turn: Turn,
             token: str,
             sample_only: bool,
             note: str,
@@ -142,35 +181,60 @@ def build(
             flagged: bool,
             clock: str,
         ) -> tuple:
-            if token != turn.token:  # sent before the candidate that is due was on the page
-                return shown(desk, person.name, lang, turn, turn, "")
+            token = str(token or "")
             facts = {"confidence": confidence or None, "flagged": flagged, "client_at": clock}
-            opened, text = desk.answer(turn, person.name, label, note, lang, sample_only=sample_only, **facts)
-            reason = why(turn, lang) if label != "skip" and opened.token != turn.token else None
-            return shown(desk, person.name, lang, turn, opened, text, reason)
+            judged, opened, text = desk.answer(
+                token, person.name, label, note, lang, sample_only=sample_only, **facts
+            )
+            also = {} if judged is None else {"saved": draft_key(judged.id, person.name)}
+            if judged and label != "skip":
+                also["reason"] = why(judged, lang)
+            return shown(desk, person, lang, token, opened, sample_only, text, **also)
 
         return decide
 
     @guarded(access.annotator, refused)
-    def take_back(person: Person, lang: str, turn: Turn) -> tuple:
-        opened = desk.undo(person.name)
-        text = say(lang, "label.undone" if opened else "label.nothing_to_undo")
-        return shown(desk, person.name, lang, turn, opened or turn, text)
+    def take_back(person: Person, lang: str, token: str) -> tuple:
+        token = str(token or "")
+        taken, opened, typed = desk.undo(person.name, token)
+        text = say(lang, "label.undone" if taken else "label.nothing_to_undo")
+        also = {"typed": typed} if typed else {}
+        return shown(desk, person, lang, token, opened, False, text, **also)
 
-    @guarded(access.annotator, refused)
-    def open_turn(person: Person, lang: str, turn: Turn, sample_only: bool) -> Iterator[tuple]:
-        if not pooled.is_set():  # opened in the first seconds after the start
-            yield gr.skip(), notice(say(lang, "label.preparing")), gr.skip(), *UNCHANGED
-            pooled.wait(60)
-        yield shown(desk, person.name, lang, turn, desk.next(person.name, sample_only), "")
+    def opening(by_person: bool) -> Callable:
+        @guarded(access.annotator, not_opened)
+        def open_turn(person: Person, lang: str, token: str, sample_only: bool) -> tuple:
+            opened = desk.next(person.name, sample_only)
+            html, *rest = shown(desk, person, lang, str(token or ""), opened, sample_only, "")
+            mining = False
+            if opened.candidate is None and store.progress()["candidates"] == 0:
+                if by_person:
+                    warm.again()
+                mining = not warm.pooled.is_set()
+                if mining:
+                    html = notice(say(lang, "label.preparing"))
+                elif failure := warm.failure("pool", lang):
+                    html = refusal(say(lang, "label.not_prepared", reason=failure))
+            return html, *rest, gr.Timer(active=mining)
 
-    # One decision after the other, none dropped: each sees the turn that the one before it left.
-    serial = {"trigger_mode": "multiple", "concurrency_limit": 1, "concurrency_id": "judge"} | QUIET
-    answered = [language, on.turn, on.token, on.sample, on.note, on.confidence, on.flag, on.clock]
-    for label, button in on.buttons.items():
-        button.click(press(label), answered, on.outputs, js=WITH_CLOCK, **serial)
-    on.undo.click(take_back, [language, on.turn], on.outputs, **serial)
-    opening = [language, on.turn, on.sample]
-    for event in (tab.select, language.change, on.sample.input, mined.then):
-        event(open_turn, opening, on.outputs, **serial)
+        return open_turn
+
+    # Every event is whole by itself, and a page sends the next one once it has the answer to the one before it.
+    together = {"trigger_mode": "multiple", "concurrency_limit": 8, "concurrency_id": "judge"} | QUIET
+    answered = [language, on.token, on.sample, *on.typed, on.clock]
+    presses = [
+        button.click(press(label), answered, on.outputs, js=SENT.format(button=button.elem_id), **together)
+        for label, button in on.buttons.items()
+    ]
+    presses.append(on.undo.click(take_back, [language, on.token], on.outputs, **together))
+    opened, look_again = opening(True), opening(False)
+    by_person = (tab.select, language.change, on.sample.input, mined.then)
+    asked, outputs = [language, on.token, on.sample], [*on.outputs, on.timer]
+    openings = [event(opened, asked, outputs, **together) for event in by_person]
+    openings.append(on.timer.tick(look_again, asked, outputs, **together))
+    kept = [on.draft, *on.typed]
+    gr.on([on.note.input, on.confidence.input, on.flag.input], None, kept, None, js=TYPED, **QUIET)
+    for events, then in ((presses, SETTLED), (openings, RESTORED)):
+        for event in events:
+            event.then(None, kept, on.typed, js=then, **QUIET)
     return miners
