@@ -1,7 +1,7 @@
 """What the tabs share: components whose texts follow the language, number fields."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -16,10 +16,17 @@ QUIET = {"api_visibility": "private", "show_progress": "hidden"}  # of events th
 
 @dataclass(frozen=True)
 class Part:
-    """What the page needs of a tab: its list of rankers, and what lets an event refill its list of examples."""
+    """What the page needs of a tab.
+
+    Attributes:
+        rankers: its list of rankers.
+        refill_on: lets an event refill its list of examples.
+        fields: what a visitor fills in, to be there again after a reload.
+    """
 
     rankers: gr.Dropdown
     refill_on: Callable[[Callable], None]
+    fields: Sequence[gr.Component]
 
 
 @contextmanager

@@ -24,6 +24,9 @@ HEAD = "\n".join(f"<script>\n{path.read_text('utf-8')}</script>" for path in SCR
 THEME = gr.themes.Soft(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"])
 # Gradio has no Vietnamese locale and leaves the page's language at English, which screen readers then speak.
 SET_LANGUAGE = "(lang) => { document.documentElement.lang = lang; }"
+# What a browser tab showed is there again after a reload (`place.js`): Gradio reloads a page that lost its server.
+REMEMBER_FIELDS = "(...fields) => { vcsPlace.remember('fields', fields); }"
+REMEMBER_TAB = "() => {{ vcsPlace.remember('tab', '{id}'); }}"
 
 
 def build_app(
@@ -81,7 +84,12 @@ def build_app(
 
         language.change(words.updates, language, words.components, **QUIET)
         language.change(None, language, None, js=SET_LANGUAGE)
-        page.load(preferred, None, language, **QUIET)
+        fields = [language, *searching.fields, *reranking.fields]
+        gr.on([field.change for field in fields], None, fields, None, js=REMEMBER_FIELDS, **QUIET)
+        for tab in tabs.children:
+            tab.select(None, None, None, js=REMEMBER_TAB.format(id=tab.id), **QUIET)
+        greeted = page.load(preferred, None, language, **QUIET)
+        greeted.then(None, [tabs, *fields], [tabs, *fields], js="vcsPlace.restored", **QUIET)
         for event in (page.load, trained.then):
             event(refresh, None, [*pickers, bases], **QUIET)
         for event in (page.load, language.change):

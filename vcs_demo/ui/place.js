@@ -7,12 +7,18 @@ window.vcsPlace = (() => {
     try { sessionStorage.setItem(name(place), JSON.stringify(shown)); } catch { /* no storage, nothing to recall */ }
   };
   const forget = (place) => { try { sessionStorage.removeItem(name(place)); } catch { /* none */ } };
+  // As the page loads its fields change to their first values, so what the tab had is read before that.
+  const before = { tab: recall("tab"), fields: recall("fields"), running: recall("running") };
   return {
     remember,
-    recall,
     forget,
     // The page names what it shows; one that was just loaded shows nothing yet and takes what the tab showed before.
     opening: (place, shown) => (shown[0] ? shown : recall(place) || shown),
-    clear: () => { try { Object.keys(sessionStorage).filter((key) => key.startsWith(name(""))).forEach((key) => sessionStorage.removeItem(key)); } catch { /* none */ } },
+    // Puts back what was in the fields (those of another version of the page are left out) and which room was open.
+    restored: (tabs, ...fields) => {
+      const old = before.fields?.length === fields.length ? before.fields : fields;
+      return [before.tab ? { selected: before.tab, __type__: "update" } : tabs, ...old];
+    },
+    clear: () => { ["tab", "fields", "running", "adjudicate"].forEach(forget); },
   };
 })();

@@ -125,4 +125,4 @@ def build(library: Library, words: Localised, language: gr.Radio, access: Access
         event(run, inputs, results, concurrency_limit=4, **QUIET)
     refill_on(task.change)
     language.change(rerun, inputs, results, **QUIET)
-    return Part(rankers, refill_on)
+    return Part(rankers, refill_on, [query, lines, rankers, task])

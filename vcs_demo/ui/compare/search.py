@@ -153,4 +153,4 @@ def build(library: Library, words: Localised, language: gr.Radio, access: Access
     refill_on(task.change)
     refill_on(split.change)
     language.change(rerun, inputs, results, **QUIET)
-    return Part(rankers, refill_on)
+    return Part(rankers, refill_on, [query, rankers, task, split, k])
