@@ -164,9 +164,9 @@ def test_the_handlers_refuse_a_visitor_whatever_the_page_shows(make, handlers):
         presses = handlers(page, "label.judge", "decide")
         assert len(presses) == 5
         for press in presses:
-            assert "read-only" in press(*asked, turn, turn.token, False, "a note", None, False, "")[2]
+            assert "read-only" in press(*asked, turn.token, False, "a note", None, False, "")[1]
         (take_back,) = handlers(page, "label.judge", "take_back")
-        assert "read-only" in take_back(*asked, turn)[2]
+        assert "read-only" in take_back(*asked, turn.token)[1]
         (mining,) = handlers(page, "label.mine_export", "run_mining")
         assert ["VCS_ADMINS" in html for html in mining(*asked, "bm25", 5, 0.05)] == [True]
         (computing,) = handlers(page, "compare.leaderboard", "run")
