@@ -22,8 +22,14 @@ CSS = (_HERE / "style.css").read_text("utf-8")
 SCRIPTS = [_HERE / name for name in ("place.js", "label/drafts.js", "label/keys.js")]
 HEAD = "\n".join(f"<script>\n{path.read_text('utf-8')}</script>" for path in SCRIPTS)
 THEME = gr.themes.Soft(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"])
-# Gradio has no Vietnamese locale and leaves the page's language at English, which screen readers then speak.
-SET_LANGUAGE = "(lang) => { document.documentElement.lang = lang; }"
+# Gradio has no Vietnamese locale and leaves the page's language at English, which screen readers then speak. The
+# address has the language too, so that it is the same after a reload.
+SET_LANGUAGE = """(lang) => {
+  document.documentElement.lang = lang;
+  const address = new URL(window.location);
+  address.searchParams.set("lang", lang);
+  window.history.replaceState(window.history.state, "", address);
+}"""
 # What a browser tab showed is there again after a reload (`place.js`): Gradio reloads a page that lost its server.
 REMEMBER_FIELDS = "(...fields) => { vcsPlace.remember('fields', fields); }"
 REMEMBER_TAB = "() => {{ vcsPlace.remember('tab', '{id}'); }}"
@@ -84,7 +90,7 @@ def build_app(
 
         language.change(words.updates, language, words.components, **QUIET)
         language.change(None, language, None, js=SET_LANGUAGE)
-        fields = [language, *searching.fields, *reranking.fields]
+        fields = [*searching.fields, *reranking.fields]
         gr.on([field.change for field in fields], None, fields, None, js=REMEMBER_FIELDS, **QUIET)
         for tab in tabs.children:
             tab.select(None, None, None, js=REMEMBER_TAB.format(id=tab.id), **QUIET)

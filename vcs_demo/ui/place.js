@@ -14,10 +14,14 @@ window.vcsPlace = (() => {
     forget,
     // The page names what it shows; one that was just loaded shows nothing yet and takes what the tab showed before.
     opening: (place, shown) => (shown[0] ? shown : recall(place) || shown),
-    // Puts back what was in the fields (those of another version of the page are left out) and which room was open.
+    // Puts back which room was open and what was in the fields (not those of another version of the page).
     restored: (tabs, ...fields) => {
-      const old = before.fields?.length === fields.length ? before.fields : fields;
-      return [before.tab ? { selected: before.tab, __type__: "update" } : tabs, ...old];
+      const unchanged = { __type__: "update" }, same = before.fields?.length === fields.length;
+      const old = fields.map((value, n) => {
+        const changed = same && JSON.stringify(before.fields[n]) !== JSON.stringify(value);
+        return changed ? { value: before.fields[n], ...unchanged } : unchanged;
+      });
+      return [before.tab ? { selected: before.tab, ...unchanged } : unchanged, ...old];
     },
     clear: () => { ["tab", "fields", "running", "adjudicate"].forEach(forget); },
   };

@@ -181,7 +181,9 @@ class Desk:
         """
         shown, token = token, f"undo-{nfc(token)}"
         if not shown or (self.store.undone(token) and self.next(annotator).token == shown):
-            token = f"undo-{uuid.uuid4().hex}"  # that undo could not open its candidate: the page is as it was
+            token = (
+                f"undo-{uuid.uuid4().hex}"  # that undo could not open its candidate: the page is as it was
+            )
         taken, opened = self.store.undo(annotator, token=token), self.next(annotator)
         if taken is None or opened.candidate != taken:
             return taken, opened, ()
