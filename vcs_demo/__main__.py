@@ -161,6 +161,7 @@ def compare(
     measure = measure or main_measure(name)
     comparison.check(rankers, measure)
     chosen, judgements = _prepared(source, rankers, labels, json_path)
+    comparison.check([ranker.name for ranker in chosen], measure)
     task, _ = with_labels(load_task(name, source, split), judgements)
     runs = [evaluate_kept(task, ranker, progress=bar(ranker.name)) for ranker in chosen]
     whole = comparison.compare(runs, measure, judged_passages(task, judgements))
@@ -202,7 +203,7 @@ def _prepared(
     source: str, rankers: Sequence[str], labels: Path | None, json_path: Path | None
 ) -> tuple[list["Ranker"], list[Judgement]]:
     """Check what can be checked before any work; return the rankers and what people said."""
-    from vcs_demo.rankers.catalog import load_ranker
+    from vcs_demo.rankers.catalog import load_rankers
 
     check_writable(json_path)
     check_source(source)
@@ -217,7 +218,7 @@ def _prepared(
             raise UserError(
                 f"There are no labels in {quoted(labels)}; label some candidates first, or leave --labels out."
             )
-    return [load_ranker(name) for name in rankers], judgements
+    return load_rankers(rankers), judgements
 
 
 def _runs_table(runs: Sequence["Run"], paper: bool) -> Table:

@@ -164,6 +164,12 @@ def state_of(path: Path) -> tuple[int, ...]:
     return facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns
 
 
+def folder_state(folder: Path) -> tuple:
+    """Return what differs once a file in a folder has been written anew, added or removed; raises OSError."""
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    return tuple((str(path.relative_to(folder)), *state_of(path)) for path in files)
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a text file whole; raises OSError."""
     with written_whole(path) as file:

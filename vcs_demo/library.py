@@ -9,6 +9,7 @@ The page's room Compare and the HTTP API are made of these.
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from threading import Lock
 
@@ -20,7 +21,7 @@ from vcs_demo.errors import UserError, quoted
 from vcs_demo.measuring.evaluate import evaluate_kept
 from vcs_demo.measuring.run_store import Run
 from vcs_demo.rankers.base import PassageIndex, Ranker
-from vcs_demo.rankers.catalog import available, load_ranker
+from vcs_demo.rankers.catalog import available, fusions, load_ranker
 from vcs_demo.rankings import Ranking, ranked
 from vcs_demo.text import content_hash, folded, nfc
 from vcs_demo.words import problem
@@ -62,11 +63,17 @@ class Library:
         with self._task_lock:
             return load_task(name, self.source, split)
 
+    def here(self, name: str) -> Task | None:
+        """Return a test task of a source that may have been renamed, a folder's; None if it has none."""
+        with suppress(UserError):
+            return None if self.source in ("mini", "hub") else self.task(name)
+        return None
+
     def index(self, ranker: str | Ranker, task: Task, progress: Progress | None = None) -> PassageIndex:
         """Return a ranker's index over all passages of a task; two callers never build the same one."""
         if isinstance(ranker, str):
             ranker = load_ranker(ranker, allow_paths=False)
-        key = (ranker.fingerprint, f"{task.name}/{task.split}")
+        key = (ranker.fingerprint, task.fingerprint)
         with self._lock:
             building = self._locks.setdefault(key, Lock())
         with building:
@@ -170,7 +177,7 @@ class Library:
 def ranker_choices() -> list[str]:
     """List the rankers a visitor can pick: those that are here, then the fusions of any two of them."""
     names = available()
-    return names + [f"{a}+{b}" for i, a in enumerate(names) for b in names[i + 1 :]]
+    return names + fusions(names)
 
 
 def checked_query(query: str) -> str:

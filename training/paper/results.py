@@ -12,6 +12,7 @@ import numpy as np
 from training.paper.warning_signs import Point
 from vcs_demo.measuring.metrics import bootstrap_interval, paired_difference
 from vcs_demo.paths import data_dir
+from vcs_demo.reading.texts import lines
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -130,7 +131,7 @@ def _over_seeds(by_seed: dict[int, dict[str, float]], seeds: Iterable[int]) -> d
 def read_curve(path: Path) -> list[Point]:
     """Read the notes of a run in training, merged by step; a resumed run's later notes replace earlier ones."""
     steps: dict[int, dict] = {}
-    for line in path.read_text("utf-8").splitlines() if path.is_file() else []:
+    for _, line in lines(path) if path.is_file() else ():
         state = json.loads(line)
         steps.setdefault(state["step"], {}).update(state)
     return [Point(**state) for _, state in sorted(steps.items())]

@@ -10,9 +10,10 @@ from training.retraining.base import check_base
 from vcs_demo.benchmark.sources import check_source
 from vcs_demo.benchmark.tasks import TASK_NAMES
 from vcs_demo.errors import UserError, quoted
-from vcs_demo.paths import data_dir, database_path
+from vcs_demo.paths import data_dir, database_path, found
 from vcs_demo.rankers.catalog import CATALOG, OURS
 from vcs_demo.settings import Settings, setting
+from vcs_demo.text import nfc
 
 MIN_COVERAGE, MIN_ALPHA = 0.1, 0.4
 RETRIEVAL_TASKS = tuple(name for name in TASK_NAMES if name.startswith("vimedretrieve"))
@@ -160,9 +161,16 @@ def _checked_output(output: Path | str | None, base: str, overwrite: bool) -> Pa
     """Return the absolute output folder; raises UserError where no model may be written."""
     if output is not None and Path(output).name in ("", ".", ".."):
         raise UserError(f"--output is {quoted(output)}, which names no folder; give the folder to write.")
-    path = Path(output or data_dir() / "models" / f"{Path(base).name}-retrained").expanduser().resolve()
-    name = path.name
-    if name in CATALOG:
+    named = f"{Path(base).name.replace('+', '-')}-retrained"
+    path = found(output or data_dir() / "models" / named).resolve()
+    name = nfc(path.name)
+    path = path if path.exists() else path.with_name(name)
+    if "+" in name or not name.isprintable() or name != name.strip():
+        raise UserError(
+            f"{quoted(path.name)} cannot be a model's name: '+' joins rankers in a fusion, and blanks at its ends and "
+            "control characters do not show; give another --output."
+        )
+    if name.lower() in CATALOG:
         raise UserError(f"{quoted(name)} is the name of a ranker that ships; give another --output.")
     if name.endswith(".partial"):
         raise UserError(f"--output ends in '.partial' ({name}), which marks unfinished runs; rename it.")

@@ -1,9 +1,11 @@
 """Evaluate a ranker on a task: `evaluate`, or `evaluate_kept`, which stores the run and reuses it while it holds."""
 
 import json
+import re
 import sys
 import time
 from collections.abc import Callable, Collection, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from importlib.metadata import version
@@ -21,6 +23,7 @@ from vcs_demo.rankers.base import HASH_DIGITS, Ranker
 from vcs_demo.text import content_hashes
 
 ENOUGH = 5.0  # seconds of single queries tell how long one takes
+_FOLDERS = re.compile(r"(?<![^+=])[~/][^+]*/")
 _PACKAGES = ("bm25s", "numpy", "sentence-transformers", "torch")
 
 
@@ -73,13 +76,18 @@ def evaluate(
         ranker_fingerprint=ranker.fingerprint,
         milliseconds=round(float(np.median(seconds)) * 1000, 3),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        command=" ".join([Path(sys.argv[0]).name, *sys.argv[1:]])[:500],
+        command=" ".join(map(_without_folders, sys.argv))[:500],
         versions={package: version(package) for package in _PACKAGES},
         skipped_fingerprint=skip_mark(skip & set().union(*hashes.values())),
         training_known=ranker.training_known,
         per_query=per_query,
         ranking=ranking,
     )
+
+
+def _without_folders(word: str) -> str:
+    """Return a word of a command with its absolute paths cut to their last part: results are shared."""
+    return _FOLDERS.sub("", word.rstrip("/"))
 
 
 Scored = Iterator[tuple[str, list[str], np.ndarray, float]]  # query id, passage ids, scores, seconds
@@ -124,7 +132,7 @@ def evaluate_kept(task: Task, ranker: Ranker, *, progress: Progress | None = Non
     """Return the run stored in the data directory if task and ranker are unchanged, else evaluate and store it."""
     folder = _folder(task, ranker)
     try:
-        return read_run(folder)
+        return replace(read_run(folder), source=task.source)  # a folder may have another name by now
     except (OSError, ValueError, TypeError, KeyError):
         run = evaluate(task, ranker, progress=progress)
         keep(run, folder)

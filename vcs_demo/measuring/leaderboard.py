@@ -1,12 +1,12 @@
 """The leaderboard's rows: the newest run of every ranker, then the figures that the paper reports."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from vcs_demo.benchmark.paper_figures import REPORTED
-from vcs_demo.benchmark.tasks import main_measure
+from vcs_demo.benchmark.tasks import Task, main_measure
 from vcs_demo.errors import UserError
 from vcs_demo.measuring.metrics import ACCURACY_AT
 from vcs_demo.measuring.run_store import Run, kept_runs, values_by_query
@@ -27,25 +27,32 @@ class Row:
     group: str = ""
 
 
-def rows(task: str, source: str | None = None) -> list[Row]:
-    """List a task's newest test run per ranker and source, best first by its main measure, then the reported.
+def rows(task: str, source: str | None = None, here: Task | None = None) -> list[Row]:
+    """List a task's newest test run per model and source, best first by its main measure, then the reported.
 
-    Left out: runs on an earlier state of a source, and runs of a listed model that has changed since.
+    Left out: runs on an earlier state of a source, and runs of a listed model that has changed since. Different models
+    of one name have the first digits of their fingerprints after it.
 
     Args:
         task: a task's name.
         source: only runs on this source (a `source_label`); None for all.
+        here: the task as a source has it now; runs on it are recognised by its fingerprint, whatever the source was
+            called then, and listed under its name of today.
     """
-    newest: dict[tuple[str, str], Run] = {}
-    of_source: dict[str, str] = {}  # source → what the newest run was measured on
+    newest: dict[tuple[str, str, str], Run] = {}
+    of_source: dict[str, str] = (
+        {here.source: here.fingerprint} if here else {}
+    )  # source → what it is measured on
     for run in kept_runs():
+        if here and run.task_fingerprint == here.fingerprint:
+            run = replace(run, source=here.source)
         if run.task != task or run.split != "test" or source not in (None, run.source):
             continue
         same_passages = of_source.setdefault(run.source, run.task_fingerprint) == run.task_fingerprint
         if same_passages and not _changed(run):
-            newest.setdefault((run.ranker, run.source), run)
+            newest.setdefault((run.ranker, run.ranker_fingerprint, run.source), run)
     measure = main_measure(task)
-    runs = sorted(newest.values(), key=lambda run: -run.metrics[measure])
+    runs = sorted(_told_apart(newest.values()), key=lambda run: -run.metrics[measure])
     reported: dict[str, dict[str, float]] = {}
     for figure in REPORTED:
         if figure.task == task:
@@ -53,6 +60,19 @@ def rows(task: str, source: str | None = None) -> list[Row]:
     letters = _groups(runs, measure)
     listed = [Row(run.ranker, run.metrics, run, letters.get((run.source, run.ranker), "")) for run in runs]
     return listed + [Row(name, metrics, None) for name, metrics in reported.items()]
+
+
+def _told_apart(runs: Collection[Run]) -> list[Run]:
+    """Return the runs, with the fingerprint's first digits after a name that several models have."""
+    models: dict[str, set[str]] = {}
+    for run in runs:
+        models.setdefault(run.ranker, set()).add(run.ranker_fingerprint)
+    return [
+        replace(run, ranker=f"{run.ranker} ({run.ranker_fingerprint[:6]})")
+        if len(models[run.ranker]) > 1
+        else run
+        for run in runs
+    ]
 
 
 def measures(task: str, paper: bool) -> list[str]:
@@ -69,9 +89,9 @@ def measures(task: str, paper: bool) -> list[str]:
     return listed
 
 
-def measured(task: str, source: str) -> dict[str, Run]:
-    """Return ranker → its newest test run of a task on a source, best first by the main measure."""
-    return {row.ranker: row.run for row in rows(task, source) if row.run}
+def measured(task: str, source: str, here: Task | None = None) -> dict[str, Run]:
+    """Return ranker → its newest test run of a task on a source, best first by the main measure; see `rows`."""
+    return {row.ranker: row.run for row in rows(task, source, here) if row.run}
 
 
 def _groups(runs: Sequence[Run], measure: str) -> dict[tuple[str, str], str]:

@@ -14,7 +14,7 @@ from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 
-from vcs_demo.files import partial
+from vcs_demo.files import partial, state_of
 from vcs_demo.paths import data_dir
 
 KEPT = 100  # passages of each ranking that are stored
@@ -96,13 +96,13 @@ def values_by_query(run: Run, measure: str) -> dict[str, float]:
     """Return query id → value of a stored run; empty where they cannot be read."""
     try:
         path = run.folder / "queries.json"
-        return _values(path, path.stat().st_mtime_ns).get(measure, {})
+        return _values(path, state_of(path)).get(measure, {})
     except (OSError, ValueError, AttributeError, TypeError):
         return {}
 
 
 @lru_cache(maxsize=64)
-def _values(path: Path, changed: int) -> dict[str, dict[str, float]]:
+def _values(path: Path, state: tuple[int, ...]) -> dict[str, dict[str, float]]:
     return json.loads(path.read_text("utf-8"))
 
 
@@ -111,8 +111,8 @@ def read_run(folder: Path) -> Run:
     facts = _facts(folder)
     per_query = json.loads((folder / "queries.json").read_text("utf-8"))
     ranking: dict[str, list[tuple[str, float]]] = {}
-    for line in (folder / "ranking.trec").read_text("utf-8").splitlines():
-        query_id, _, passage_id, _, score, _ = line.split()
+    for line in (folder / "ranking.trec").read_text("utf-8").split("\n")[:-1]:
+        query_id, _, passage_id, _, score, _ = line.split(maxsplit=5)
         ranking.setdefault(query_id, []).append((passage_id, float(score)))
     return replace(facts, per_query=per_query, ranking=ranking)
 

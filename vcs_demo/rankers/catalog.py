@@ -1,20 +1,24 @@
 """The rankers known by name (`catalog.toml`), and how to get each: `load_ranker("bm25+vcs-20m").index(passages)`."""
 
 import hashlib
+import re
 import tomllib
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 
 from vcs_demo.errors import UserError, quoted
-from vcs_demo.paths import data_dir, is_folder, models_dir
+from vcs_demo.files import folder_state, state_of
+from vcs_demo.paths import data_dir, found, is_folder, tail
 from vcs_demo.rankers.base import Ranker
 from vcs_demo.rankers.bm25 import BM25Ranker
 from vcs_demo.rankers.cross_encoder import CrossEncoderRanker
 from vcs_demo.rankers.dense import DenseRanker, Usage
 from vcs_demo.rankers.fusion import FusionRanker
 from vcs_demo.rankers.hub import HubModel, download, hub_model, is_hub_id, local_folder
+from vcs_demo.text import nfc
 
 CHECKPOINTS = Path(__file__).parents[1] / "checkpoints"
 OURS = "vcs-20m"
@@ -83,12 +87,10 @@ def installed_path(name: str) -> Path:
     return _checked(folder, CATALOG[name].sha256)
 
 
-@lru_cache
 def _checked(folder: Path, expected: str) -> Path:
     name = quoted("/".join(folder.parts[-2:]))
     try:
-        with (folder / "model.safetensors").open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        digest = _digest(folder / "model.safetensors", state_of(folder / "model.safetensors"))
     except OSError as error:
         raise UserError(f"The weights of {name} cannot be read: {error.strerror}.") from error
     if digest != expected:
@@ -97,6 +99,12 @@ def _checked(folder: Path, expected: str) -> Path:
             "Reinstall requirements.txt."
         )
     return folder
+
+
+@lru_cache
+def _digest(path: Path, state: tuple[int, ...]) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _from_hub(name: str, model: HubModel) -> Ranker:
@@ -116,13 +124,36 @@ def _is_here(name: str) -> bool:
 
 def retrained() -> list[str]:
     """List the models in the models folder, by folder name; unfinished ones are not there."""
-    return sorted(
-        path.name
-        for path in (data_dir() / "models").glob("*")  # a look makes no folder
-        if (path / "modules.json").is_file()
-        and not path.name.endswith(".partial")
-        and path.name not in CATALOG
-    )
+    return list(_retrained_folders())
+
+
+def _retrained_folders() -> dict[str, Path]:
+    """Return name → folder of the models in the models folder; a name is in composed letters, whatever the folder's."""
+    # A look makes no folder.
+    folders = {tail(path): path for path in sorted((data_dir() / "models").glob("*"))}
+    return {
+        name: path
+        for name, path in folders.items()
+        if (path / "modules.json").is_file() and not name.endswith(".partial") and name not in CATALOG
+    }
+
+
+def fusions(names: Sequence[str]) -> list[str]:
+    """List the fusions of any two rankers by name, without those that would be read as others."""
+    pairs = ((a, b) for i, a in enumerate(names) for b in names[i + 1 :])
+    known = set(names)
+    return [f"{a}+{b}" for a, b in pairs if f"{a}+{b}" not in known and _parts(f"{a}+{b}", known) == (a, b)]
+
+
+def _parts(name: str, known: Collection[str], allow_paths: bool = False) -> tuple[str, str] | None:
+    """Return the two rankers that a fusion's name joins, the longest first one of several; None if there are none."""
+    places = [place for place, sign in enumerate(name) if sign == "+"]
+
+    def is_one(part: str) -> bool:
+        return nfc(part) in known or (allow_paths and (is_folder(part) or is_hub_id(part)))
+
+    pairs = [(name[:place], name[place + 1 :]) for place in reversed(places)]
+    return next((pair for pair in pairs if all(map(is_one, pair))), None)
 
 
 def load_ranker(name: str, *, allow_paths: bool = True) -> Ranker:
@@ -143,18 +174,17 @@ def load_ranker(name: str, *, allow_paths: bool = True) -> Ranker:
                 f"The ranker {quoted(name)} is not here; `python -m vcs_demo evaluate --ranker {name}` fetches it."
             )
         return _from_catalog(name)
-    if name in retrained():
-        return _retrained(name, (models_dir() / name).stat().st_mtime_ns)
+    folders = _retrained_folders()
+    if nfc(name) in folders:
+        return _retrained(nfc(name), folders[nfc(name)])
     if allow_paths and is_folder(name):
-        folder = Path(name).expanduser().resolve()
-        return DenseRanker(folder.name, folder)
-    first, plus, second = name.partition("+")
-    if plus and first and second and "+" not in second:
-        return FusionRanker.of(
-            load_ranker(first, allow_paths=allow_paths), load_ranker(second, allow_paths=allow_paths)
-        )
+        return _in_folder(found(name).resolve(), folders)
+    if parts := _parts(name, {*CATALOG, *folders}, allow_paths):
+        return FusionRanker.of(*(load_ranker(part, allow_paths=allow_paths) for part in parts))
+    if name.count("+") == 1 and name.strip("+") == name:  # the unknown part is named
+        return FusionRanker.of(*(load_ranker(part, allow_paths=allow_paths) for part in name.split("+")))
     if allow_paths and is_hub_id(name):
-        return _from_hub(name.rpartition("/")[2], hub_model(name))
+        return _from_hub(name, hub_model(name))
     raise UserError(
         f"There is no ranker {quoted(name)}; there are {', '.join(available())}, the fusion of two such as "
         "'bm25+minilm'"
@@ -170,6 +200,52 @@ def _from_catalog(name: str) -> Ranker:
     return BM25Ranker() if name == "bm25" else DenseRanker(name, installed_path(name))
 
 
+def _retrained(name: str, folder: Path) -> Ranker:
+    return _loaded(name, folder, folder_state(folder))
+
+
 @lru_cache(maxsize=2)  # models in memory beside the catalog's
-def _retrained(name: str, changed: int) -> Ranker:
-    return DenseRanker(name, models_dir() / name)
+def _loaded(name: str, folder: Path, state: tuple) -> Ranker:
+    return DenseRanker(name, folder)
+
+
+def _in_folder(folder: Path, retrained_folders: Mapping[str, Path]) -> Ranker:
+    """Return the ranker of a folder, named by the folder; with its parent's name where a known ranker has that name."""
+    name = next(
+        (name for name, known in retrained_folders.items() if known.resolve() == folder), tail(folder)
+    )
+    taken = name in CATALOG or (name in retrained_folders and retrained_folders[name].resolve() != folder)
+    return DenseRanker(tail(folder, 2) if taken else name, folder)
+
+
+def load_rankers(names: Sequence[str]) -> list[Ranker]:
+    """Return rankers as `load_ranker` does, once each, with different names where they are different ones.
+
+    Folders of one name have as many of their parents' names before it as tell them apart: `a/final`, `b/final`.
+
+    Raises:
+        UserError: as `load_ranker` does.
+    """
+    rankers = [load_ranker(name) for name in names]
+    models = [part for r in rankers for part in getattr(r, "parts", (r,)) if isinstance(part, DenseRanker)]
+    known = {*CATALOG, *retrained()}
+    for same in _alike(models):
+        named_by_folder = [model for model in same if model.name not in known and model.path.is_dir()]
+        depth = 1
+        while _alike(same) and depth < max(len(model.path.parts) for model in same):
+            depth += 1
+            for model in named_by_folder:
+                model.name = tail(model.path, depth)
+        if _alike(same):  # they lie beside each other
+            for model in named_by_folder:
+                mark = hashlib.sha256(str(model.path).encode("utf-8", "surrogateescape")).hexdigest()
+                model.name = f"{tail(model.path)} ({mark[:6]})"
+    return list({ranker.name: ranker for ranker in rankers}.values())
+
+
+def _alike(models: Sequence[DenseRanker]) -> list[list[DenseRanker]]:
+    """Group models of different folders whose names would be one in a table or as a file's name."""
+    groups: dict[str, list[DenseRanker]] = {}
+    for model in models:
+        groups.setdefault(re.sub(r"[^\w+.-]", "_", model.name).casefold(), []).append(model)
+    return [group for group in groups.values() if len({model.path.resolve() for model in group}) > 1]

@@ -1,7 +1,7 @@
 """Embedding models: SentenceTransformer directories, scored by the cosine of their vectors."""
 
 import hashlib
-import json
+import os
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,14 +14,16 @@ import numpy as np
 
 from vcs_demo.background import TRANSFORMERS, Progress
 from vcs_demo.errors import UserError, quoted
-from vcs_demo.rankers.base import HASH_DIGITS, PassageIndex, Ranker, finite
+from vcs_demo.files import state_of
+from vcs_demo.rankers.base import PassageIndex, Ranker, finite
+from vcs_demo.rankers.training_queries import TRAINING_QUERIES, training_hashes
 from vcs_demo.rankers.vectors import VectorIndex, kept_vectors
+from vcs_demo.reading.texts import read_json
 from vcs_demo.text import folded
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-TRAINING_QUERIES = "training_queries.txt"
 _ENCODING = 3  # raise when our own encoding or rounding changes
 _WEIGHTY = {".safetensors", ".json", ".txt", ".model", ".codes", ".bin"}  # endings of what decides a score
 _WEIGHTLESS = {TRAINING_QUERIES, "training.json"}
@@ -67,28 +69,37 @@ class ModelRanker(Ranker):
 
         libraries = f"{version('sentence-transformers')} {version('transformers')}"
         digest = hashlib.sha256(f"{_ENCODING} {libraries}".encode())
-        for path in sorted(self.path.rglob("*")):
-            if path.is_file() and path.suffix in _WEIGHTY and path.name not in _WEIGHTLESS:
-                digest.update(f"{path.relative_to(self.path)}\n".encode())
-                with path.open("rb") as file:
-                    digest.update(hashlib.file_digest(file, "sha256").digest())
+        for path in self._weighty():
+            digest.update(f"{path.relative_to(self.path)}\n".encode())
+            with path.open("rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+        self._check_unchanged()
         if self.usage != Usage():
             digest.update(repr(self.usage).encode())
         return digest.hexdigest()[:16]
 
+    def _weighty(self) -> list[Path]:
+        """Return the files that decide a score."""
+        files = (path for path in sorted(self.path.rglob("*")) if path.suffix in _WEIGHTY and path.is_file())
+        return [path for path in files if path.name not in _WEIGHTLESS]
+
+    def _check_unchanged(self) -> None:
+        """Raise UserError where the files are not those of the fingerprint, or of the loaded model, any more."""
+        state = [(path, state_of(path)) for path in self._weighty()]
+        if self.__dict__.setdefault("_state", state) != state:
+            raise UserError(
+                f"The model {quoted(self.name)} was written anew while it was in use; start again."
+            )
+
     @property
     def training_hashes(self) -> frozenset[str]:
         """Return those in `training_queries.txt` beside the model, which lists whole hashes or their first digits."""
-        try:
-            lines = (self.path / TRAINING_QUERIES).read_text("utf-8").split()
-        except FileNotFoundError:
-            return frozenset()
-        return frozenset(digits[:HASH_DIGITS] for digits in lines)
+        return training_hashes(self.path) or frozenset()
 
     @property
     def training_known(self) -> bool:
         """Tell whether `training_queries.txt` is beside the model."""
-        return (self.path / TRAINING_QUERIES).is_file()
+        return training_hashes(self.path) is not None
 
     @property
     def model(self) -> Any:
@@ -109,6 +120,7 @@ class ModelRanker(Ranker):
                     f"The model in {quoted(self.path)} cannot be loaded ({quoted(error, 160)}); "
                     "give a complete SentenceTransformer directory."
                 ) from error
+        self._check_unchanged()
         # Weights may be kept in half precision, which a CPU is slow in and an optimizer's steps are lost in.
         return model.float().eval()
 
@@ -151,11 +163,11 @@ class DenseRanker(ModelRanker):
             UserError: `fusion.json` beside the model says something else than a weight in [0, 1].
         """
         path = self.path / "fusion.json"
-        if not path.is_file():
+        if not os.path.lexists(path):
             return None
         try:
-            weight = float(json.loads(path.read_text("utf-8"))["bm25_weight"])
-        except (ValueError, TypeError, KeyError, OSError) as error:
+            weight = float(read_json(path)["bm25_weight"])
+        except (UserError, ValueError, TypeError, KeyError) as error:
             raise UserError(f"{quoted(path.name)} of {self.name} has no bm25_weight; delete it.") from error
         if not 0 <= weight <= 1:
             raise UserError(f"The bm25_weight of {self.name} is {weight}; it must be between 0 and 1.")

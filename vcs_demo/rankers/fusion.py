@@ -28,7 +28,11 @@ class FusionRanker(Ranker):
 
     def __init__(self, first: Ranker, second: Ranker, weights: tuple[float, float] | None = None) -> None:
         self.parts, self.weights = (first, second), weights
-        self.name = f"{first.name}+{second.name}"
+
+    @property
+    def name(self) -> str:
+        """Join the parts' names."""
+        return "+".join(part.name for part in self.parts)
 
     @classmethod
     def of(cls, first: Ranker, second: Ranker) -> "FusionRanker":

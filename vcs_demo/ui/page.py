@@ -70,7 +70,7 @@ def build_app(
 
         gr.api(search.api(library), api_name="search", concurrency_limit=4)
         gr.api(rerank.api(library), api_name="rerank", concurrency_limit=4)
-        gr.api(leaderboard.listed, api_name="leaderboard", concurrency_limit=4)
+        gr.api(leaderboard.api(library), api_name="leaderboard", concurrency_limit=4)
 
         pickers = [searching.rankers, reranking.rankers, compared, miners]
 

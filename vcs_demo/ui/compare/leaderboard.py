@@ -1,7 +1,7 @@
 """The Leaderboard tab: runs with intervals, the paper's reported figures, and computing more."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import gradio as gr
@@ -62,9 +62,11 @@ def chart(board: Sequence[Row], task: str) -> object:
     )
 
 
-def shown(task: str, paper: bool, lang: str, warming: bool) -> tuple[str, dict, str]:
+def shown(
+    task: str, paper: bool, lang: str, warming: bool, library: Library | None = None
+) -> tuple[str, dict, str]:
     """Return the table, the chart, and a line where nothing was measured yet."""
-    board = rows(task)
+    board = rows(task, here=library and library.here(task))
     html = tables(table(board, task, paper, lang))
     if any(row.run for row in board):
         return html, gr.update(value=chart(board, task), visible=True), ""
@@ -83,7 +85,17 @@ def computed(library: Library, tasks: list[str], rankers: list[str], lang: str) 
     yield notice(say(lang, "board.done", count=ready), "good")
 
 
-def listed(task: str = "vimedretrieve") -> list[dict]:
+def api(library: Library) -> Callable:
+    """Return what the HTTP API calls `leaderboard`."""
+
+    def leaderboard(task: str = "vimedretrieve") -> list[dict]:
+        """List a task's rows: measured ones with intervals and provenance, then the paper's reported figures."""
+        return listed(task, library)
+
+    return leaderboard
+
+
+def listed(task: str = "vimedretrieve", library: Library | None = None) -> list[dict]:
     """List a task's rows: measured ones with intervals and provenance, then the paper's reported figures."""
     if task not in TASK_NAMES:
         raise gr.Error(
@@ -99,7 +111,7 @@ def listed(task: str = "vimedretrieve") -> list[dict]:
             "metrics": row.metrics,
             "from": f"{SOURCE}, {CAVEAT}",
         }
-        for row in rows(task)
+        for row in rows(task, here=library and library.here(task))
     ]
 
 
@@ -152,7 +164,7 @@ def build(
         timer = gr.Timer(3, active=False)
 
     def show(task: str, paper: bool, lang: str) -> tuple[str, dict, str]:
-        return shown(task, paper, lang, not finished.is_set())
+        return shown(task, paper, lang, not finished.is_set(), library)
 
     def tick(task: str, paper: bool, lang: str) -> tuple[str, dict, str, dict]:
         return *show(task, paper, lang), gr.Timer(active=not finished.is_set())

@@ -26,7 +26,7 @@ QUERIES = 15
 
 def choices(library: Library, task: str) -> list[str]:
     """List the rankers that have a run of a task on this source, best first."""
-    return list(measured(task, source_label(library.source)))
+    return list(measured(task, source_label(library.source), library.here(task)))
 
 
 def compared(
@@ -37,11 +37,11 @@ def compared(
     Raises:
         UserError: too few or too many rankers, or one without a run.
     """
-    runs_by_ranker = measured(task_name, source_label(library.source))
+    runs_by_ranker = measured(task_name, source_label(library.source), library.here(task_name))
     names = [name for name in dict.fromkeys(rankers or ()) if name in runs_by_ranker]
     if not 2 <= len(names) <= MOST:
         raise problem("compare.choose", count=len(names), most=MOST)
-    runs = {name: read_run(runs_by_ranker[name].folder) for name in names}
+    runs = {name: replace(read_run(runs_by_ranker[name].folder), ranker=name) for name in names}
     task = library.task(task_name)
     comparison = compare(list(runs.values()), measure, judged_passages(task, []))
     shown = [standings(comparison, lang), pairs(comparison, lang)]
