@@ -59,10 +59,14 @@ def serve(host: str, port: int, source: str) -> None:
     Raises:
         UserError: the page cannot be built, or the port cannot be used.
     """
+    from vcs_demo.paths import data_dir
     from vcs_demo.ui.access import Access
     from vcs_demo.ui.page import build_app
     from vcs_demo.ui.serving.downloads import Downloads
 
+    os.environ["GRADIO_TEMP_DIR"] = str(
+        data_dir() / "downloads" / "gradio"
+    )  # not the machine's shared folder
     access = Access.from_environment(host)
     downloads = Downloads(access)
     page, warm = build_app(source, access, downloads)

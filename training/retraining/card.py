@@ -1,5 +1,6 @@
 """The files beside a retrained model: its card, its training queries' hashes, its facts as JSON."""
 
+import html
 import json
 from pathlib import Path
 from typing import Any
@@ -68,15 +69,18 @@ def card(facts: dict[str, Any], hashes: list[str]) -> str:
         [(measure, *figures(row)) for measure, row in facts["metrics"].items()],
     )
     return TEMPLATE.read_text("utf-8").format(
-        **facts,
+        **_as_text(facts),
         trained_on=_trained_on(data),
         length=f"at most {facts['tokens']} tokens" if facts["tokens"] else "texts of any length",
         millions=facts["parameters"] / 1e6,
-        shown_prompts=", ".join(f"{n}: `{json.dumps(t, ensure_ascii=False)}`" for n, t in prompts.items())
+        shown_prompts=", ".join(
+            f"{_as_text(n)}: `{json.dumps(t, ensure_ascii=False).replace('`', chr(39))}`"
+            for n, t in prompts.items()
+        )
         or "none",
         verdict=verdict(facts["metrics"], facts["evaluation"]["main"]),
         measures=measures.markdown(),
-        sources=", ".join(data["sources"]) or "pairs only",
+        sources=", ".join(_as_text(data["sources"])) or "pairs only",
         use_of_hard=_USE_OF_HARD[settings["negatives"]],
         counts=Table(("", "number"), list(data["counts"].items())).markdown(),
         changes=_changes(facts["gains"]),
@@ -86,6 +90,15 @@ def card(facts: dict[str, Any], hashes: list[str]) -> str:
         hashes=len(hashes),
         listed="\n".join(hashes[:LISTED]),
     )
+
+
+def _as_text(value: Any) -> Any:
+    """Return names and texts from outside so that they are text in Markdown: no markup, no link, one line each."""
+    if isinstance(value, str):
+        return html.escape(" ".join(value.split()), quote=False).replace("`", "'").replace("](", "] (")
+    if isinstance(value, dict):
+        return {key: _as_text(item) for key, item in value.items()}
+    return [_as_text(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _changes(rows: list[dict[str, Any]]) -> str:
@@ -105,6 +118,6 @@ def _trained_on(data: dict[str, Any]) -> str:
     parts = [f"{labelled:,} rows out of human judgements of mined hard negatives"] if labelled else []
     if pairs:
         parts.append(
-            f"{pairs:,} (query, passage) pairs of the train split of `{data['pairs']}`, taken as they are"
+            f"{pairs:,} (query, passage) pairs of the train split of `{_as_text(data['pairs'])}`, taken as they are"
         )
     return " and ".join(parts)

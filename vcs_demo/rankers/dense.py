@@ -16,6 +16,7 @@ from vcs_demo.background import TRANSFORMERS, Progress
 from vcs_demo.errors import UserError, quoted
 from vcs_demo.files import state_of
 from vcs_demo.rankers.base import PassageIndex, Ranker, finite
+from vcs_demo.rankers.contents import check_contents
 from vcs_demo.rankers.training_queries import TRAINING_QUERIES, training_hashes
 from vcs_demo.rankers.vectors import VectorIndex, kept_vectors
 from vcs_demo.reading.texts import read_json
@@ -109,6 +110,7 @@ class ModelRanker(Ranker):
 
     @cached_property
     def _model(self) -> Any:
+        check_contents(self.path)
         with TRANSFORMERS:
             from transformers.utils.logging import disable_progress_bar
 
