@@ -152,7 +152,7 @@ def compare(
 ) -> None:
     """Is one ranker better than another, by how much, and where.
 
-    Compares rankers on one task, query by query: paired bootstrap intervals, paired t-tests with Holm's correction,
+    Compares rankers on one task, query by query: paired bootstrap intervals, paired tests with Holm's correction,
     groups that cannot be told apart, subsets, overlap of the rankings.
     """
     from vcs_demo.measuring import comparison

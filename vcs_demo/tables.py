@@ -22,13 +22,17 @@ def unguard(cell: str) -> str:
 
 
 def figure(
-    value: float | None, interval: Sequence[float] | None = None, *, signed: bool = False, digits: int = 3
+    value: float | None,
+    interval: Sequence[float | None] | None = None,
+    *,
+    signed: bool = False,
+    digits: int = 3,
 ) -> str:
     """Write a figure with its interval: `0.631 [0.560, 0.702]`; `–` where there is none.
 
     Args:
         value: the figure; None or NaN: there is none.
-        interval: (low, high); None: without.
+        interval: (low, high), written `[–]` where both are None; None: without.
         signed: with its sign, as differences are written.
         digits: after the point.
     """
@@ -38,6 +42,8 @@ def figure(
     if interval is None:
         return f"{value:{form}}"
     low, high = interval
+    if low is None or high is None:
+        return f"{value:{form}} [–]"
     return f"{value:{form}} [{low:{form}}, {high:{form}}]"
 
 

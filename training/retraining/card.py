@@ -26,7 +26,9 @@ def comparison(before: Run, after: Run) -> dict[str, dict[str, Any]]:
     table = {}
     for measure in MEASURES:
         ids = list(before.per_query[measure])
-        table[measure] = change(*([run.per_query[measure][i] for i in ids] for run in (before, after)))
+        table[measure] = change(
+            *([run.per_query[measure][i] for i in ids] for run in (before, after)), (0.0, 1.0)
+        )
     return table
 
 

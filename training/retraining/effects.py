@@ -150,7 +150,8 @@ def query_means(effects: Iterable[Effect], measure: str) -> list[float]:
 def summary(effects: Sequence[Effect]) -> dict[str, dict[str, Any]]:
     """Return label → `labels` and `queries` (how many), and measure → [mean, low, high].
 
-    Means are over queries, each query's effects averaged first; intervals are 95 % bootstrap ones over queries.
+    Means are over queries, each query's effects averaged first; intervals are 95 % bootstrap ones over queries, None of
+    fewer than `FEWEST` queries.
     """
     by_label = {}
     for label in LABELS:
@@ -158,5 +159,6 @@ def summary(effects: Sequence[Effect]) -> dict[str, dict[str, Any]]:
         if of_label:
             means = {measure: query_means(of_label, measure) for measure in MEASURES}
             row = {"labels": len(of_label), "queries": len(means["difference"])}
-            by_label[label] = row | {m: [float(np.mean(v)), *bootstrap_interval(v)] for m, v in means.items()}
+            figures = {m: [float(np.mean(v)), *bootstrap_interval(v, bounds=None)] for m, v in means.items()}
+            by_label[label] = row | figures
     return by_label

@@ -26,14 +26,20 @@ TERMS = (
 )
 
 
-def change(before: Sequence[float], after: Sequence[float]) -> dict[str, Any]:
-    """Compare two values a query: both means and their paired difference, each with its 95 % bootstrap interval."""
-    mean, *interval = paired_difference(after, before)
+def change(
+    before: Sequence[float], after: Sequence[float], bounds: tuple[float, float] | None = None
+) -> dict[str, Any]:
+    """Compare two values a query: both means and their paired difference, each with its 95 % bootstrap interval.
+
+    `bounds` are those of the values, as `bootstrap_interval` takes them.
+    """
+    of_difference = bounds and (bounds[0] - bounds[1], bounds[1] - bounds[0])
+    mean, *interval = paired_difference(after, before, bounds=of_difference)
     return {
         "before": float(np.mean(before)),
-        "before_interval": list(bootstrap_interval(before)),
+        "before_interval": list(bootstrap_interval(before, bounds=bounds)),
         "after": float(np.mean(after)),
-        "after_interval": list(bootstrap_interval(after)),
+        "after_interval": list(bootstrap_interval(after, bounds=bounds)),
         "difference": mean,
         "difference_interval": interval,
     }

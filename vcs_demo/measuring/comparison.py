@@ -13,9 +13,9 @@ from itertools import combinations
 import numpy as np
 
 from vcs_demo.errors import UserError, quoted
-from vcs_demo.measuring.metrics import MEASURES, PAPER_MEASURES, bootstrap_interval, paired_difference
+from vcs_demo.measuring.metrics import FEWEST, MEASURES, PAPER_MEASURES, bootstrap_interval, paired_difference
 from vcs_demo.measuring.run_store import Run
-from vcs_demo.measuring.significance import LEVEL, groups, tested
+from vcs_demo.measuring.significance import EXACT, LEVEL, groups, tested
 from vcs_demo.tables import Table, figure
 
 OVERLAP_AT = 10
@@ -27,7 +27,7 @@ class Standing:
 
     Attributes:
         mean, interval: of the measure over the common queries, the interval 95 % by bootstrap.
-        groups: letters; runs that share one cannot be told apart.
+        groups: letters; runs that share one cannot be told apart. Empty: too few queries.
         unjudged: share of the first ten passages of a query that nobody has judged, in [0, 1].
     """
 
@@ -44,7 +44,7 @@ class Pair:
 
     Attributes:
         difference, interval: mean over queries and its 95 % paired bootstrap interval.
-        p: two-sided paired t-test, Holm-corrected over all pairs; 1.0 where no query differs.
+        p: of a two-sided paired test, Holm-corrected over all pairs (see `paired_p`); 1.0 where no query differs.
         wins, ties, losses: queries on which the first is better, equal, worse.
         jaccard: mean share of passages that both have among their first ten.
     """
@@ -111,9 +111,10 @@ class Comparison:
 
 
 _HOW = (
-    "Differences are the first minus the second, with 95 % paired bootstrap intervals; p: paired t-test, corrected "
-    "by Holm for the number of pairs. Rankers that share a group letter cannot be told apart "
-    f"(p ≥ {f'{LEVEL:g}'.lstrip('0')})."
+    "Differences are the first minus the second, with 95 % paired bootstrap intervals; p: paired t-test (exact where "
+    f"at most {EXACT} queries differ), corrected by Holm for the number of pairs. Rankers that share a group letter "
+    f"cannot be told apart (p ≥ {f'{LEVEL:g}'.lstrip('0')}); fewer than {FEWEST} queries tell nothing apart and have "
+    "no letters."
 )
 
 

@@ -13,6 +13,8 @@ import numpy as np
 ACCURACY_AT = (1, 5, 10, 20, 50, 100)
 MEASURES = (*(f"accuracy@{k}" for k in ACCURACY_AT), "map", "mrr@10", "ndcg@10")
 PAPER_MEASURES = (*(f"accuracy@{k} (paper)" for k in ACCURACY_AT), "map (paper)")
+FEWEST = 6  # queries that can tell anything: of 5, the least p of an exact test is 2 / 2⁵ = .0625
+Interval = tuple[float, float] | tuple[None, None]
 
 
 def relevant_ranks(scores: np.ndarray, relevant: np.ndarray) -> np.ndarray:
@@ -76,19 +78,31 @@ def paper_average_precision(scores: np.ndarray, relevant: np.ndarray) -> float:
 
 
 def bootstrap_interval(
-    values: Sequence[float], seed: int = 0, samples: int = 2000, level: float = 0.95
-) -> tuple[float, float]:
+    values: Sequence[float],
+    seed: int = 0,
+    samples: int = 2000,
+    level: float = 0.95,
+    bounds: tuple[float, float] | None = (0.0, 1.0),
+) -> Interval:
     """Return the percentile bootstrap interval of a mean, resampling queries.
+
+    Resamples of a few queries, or of equal values, look more certain than they are. So fewer than `FEWEST` queries give
+    the bounds, all that is known; and of n equal values, the interval is Clopper and Pearson's: it reaches as far
+    as the mean of queries a share of which, 1 − (α / 2)^(1 / n), is at a bound.
 
     Args:
         values: one value per query.
         seed: of the resampling.
         samples: how many resamples.
         level: of confidence, in (0, 1).
+        bounds: least and greatest possible value; None: not known, and few queries have no interval.
     """
     array = np.asarray(values, dtype=np.float64)
-    if len(array) == 0:
-        return float("nan"), float("nan")
+    if len(array) < FEWEST:
+        return bounds or (None, None)
+    if bounds and np.ptp(array) == 0:
+        value, share = float(array[0]), 1 - ((1 - level) / 2) ** (1 / len(array))
+        return value - share * (value - bounds[0]), value + share * (bounds[1] - value)
     generator = np.random.default_rng(seed)
     means = np.empty(samples)
     for start in range(0, samples, 200):  # in blocks: 200 × 10,000 indices are 16 MB
@@ -99,9 +113,12 @@ def bootstrap_interval(
 
 
 def paired_difference(
-    after: Sequence[float], before: Sequence[float], seed: int = 0
-) -> tuple[float, float, float]:
-    """Return the mean of `after − before` over the same queries and its 95 % bootstrap interval."""
+    after: Sequence[float],
+    before: Sequence[float],
+    seed: int = 0,
+    bounds: tuple[float, float] | None = (-1.0, 1.0),
+) -> tuple[float, float | None, float | None]:
+    """Return the mean of `after − before` over the same queries and its 95 % interval (see `bootstrap_interval`)."""
     difference = np.asarray(after, dtype=np.float64) - np.asarray(before, dtype=np.float64)
-    low, high = bootstrap_interval(difference, seed)
+    low, high = bootstrap_interval(difference, seed, bounds=bounds)
     return float(difference.mean()), low, high

@@ -1,34 +1,56 @@
-"""Which rankers can be told apart: paired t-tests with Holm's correction, and letters for groups that cannot."""
+"""Which rankers can be told apart: paired tests with Holm's correction, and letters for groups that cannot."""
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 
 import numpy as np
 
+from vcs_demo.measuring.metrics import FEWEST
+
+EXACT = 16  # queries that differ, up to which every sign is tried: 2¹⁶ sums
 LEVEL = 0.05  # of the tests, after Holm's correction
 
 
 def groups(values: Mapping[str, np.ndarray]) -> dict[str, str]:
-    """Return ranker → letters; rankers that share one cannot be told apart by paired t-tests, Holm-corrected.
+    """Return ranker → letters; rankers that share one cannot be told apart by paired tests, Holm-corrected.
+
+    There are no letters where there are too few queries to tell any two apart.
 
     Args:
         values: ranker → values of a measure, float of shape (queries,), the same queries for all.
     """
     names = sorted(values, key=lambda name: -float(np.mean(values[name])))
+    if any(len(of_queries) < FEWEST for of_queries in values.values()):
+        return dict.fromkeys(names, "")
     p_values = tested(names, values)
     return tie_groups(names, {pair for pair, p in p_values.items() if p < LEVEL})
 
 
 def tested(names: Sequence[str], values: Mapping[str, np.ndarray]) -> dict[tuple[str, str], float]:
-    """Return (first, second) → p of a two-sided paired t-test, Holm-corrected; 1.0 where no query differs."""
-    from scipy.stats import ttest_rel
-
-    pairs, p_values = list(combinations(names, 2)), []
-    for first, second in pairs:
-        a, b = values[first], values[second]
-        p = float(ttest_rel(a, b).pvalue) if len(a) > 1 and np.ptp(a - b) > 0 else float(np.all(a == b))
-        p_values.append(p)
+    """Return (first, second) → p of a two-sided paired test, Holm-corrected (see `paired_p`)."""
+    pairs = list(combinations(names, 2))
+    p_values = [paired_p(values[first] - values[second]) for first, second in pairs]
     return dict(zip(pairs, holm(p_values), strict=True))
+
+
+def paired_p(differences: np.ndarray) -> float:
+    """Return the two-sided p of paired differences, one a query; 1.0 where no query differs.
+
+    Where at most `EXACT` queries differ, or all by the same, it is exact: the share of all ways to set the signs whose
+    sum is as far from 0 (Fisher's permutation test; of two queries .5 at best). Else it is that of the t-test.
+    """
+    from scipy.stats import ttest_1samp
+
+    different = np.asarray(differences, dtype=np.float64)
+    different = different[different != 0]
+    if len(different) > EXACT and np.ptp(different) > 0:
+        return float(ttest_1samp(differences, 0.0).pvalue)
+    if len(different) > EXACT:
+        return 2.0 ** (1 - len(different))
+    sums = np.zeros(1)
+    for difference in different:
+        sums = np.concatenate([sums + difference, sums - difference])
+    return float(np.mean(np.abs(sums) >= abs(different.sum()) - 1e-9))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

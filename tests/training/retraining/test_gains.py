@@ -3,6 +3,7 @@
 import pytest
 
 from annotations.candidates import Candidate, LabelledCandidate
+from training.retraining.card import figures
 from training.retraining.effects import Effect
 from training.retraining.gains import gains
 
@@ -35,9 +36,10 @@ def test_gains_are_means_over_queries_paired_by_query():
     assert (margin["labels"], margin["queries"]) == (3, 2)
     assert (margin["before"], margin["after"]) == pytest.approx((0.3, 0.5))
     assert margin["difference"] == pytest.approx(0.2)
-    assert margin["difference_interval"] == pytest.approx([0.1, 0.3])
+    assert margin["difference_interval"] == [None, None]  # two queries
+    assert figures(margin) == ["0.300 [–]", "0.500 [–]", "+0.200 [–]"]
     assert rows["hard", "with_label"]["difference"] == pytest.approx(-0.2)  # a: −.3; b: −.1
-    assert rows["false_negative", "similarity"]["difference_interval"] == pytest.approx([0.2, 0.2])
+    assert rows["false_negative", "similarity"]["difference"] == pytest.approx(0.2)
 
 
 def test_no_labels_make_no_rows():

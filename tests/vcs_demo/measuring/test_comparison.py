@@ -18,7 +18,7 @@ from vcs_demo.measuring.comparison import by_subset, compare, jaccard, where
 from vcs_demo.measuring.evaluate import evaluate, evaluate_kept
 from vcs_demo.measuring.leaderboard import rows
 from vcs_demo.measuring.run_store import kept_runs
-from vcs_demo.measuring.significance import LEVEL, groups, holm, tie_groups
+from vcs_demo.measuring.significance import LEVEL, groups, holm, paired_p, tie_groups
 from vcs_demo.measuring.trec import write_trec
 from vcs_demo.rankers.base import Ranker
 from vcs_demo.rankers.bm25 import BM25Ranker
@@ -69,6 +69,33 @@ def test_a_ranker_and_its_copy_cannot_be_told_apart(runs):
 
 def test_a_constant_difference_is_told_apart():
     assert groups({"a": np.ones(9), "b": np.zeros(9)}) == {"a": "a", "b": "b"}
+
+
+def test_few_queries_are_tested_exactly():
+    from scipy.stats import permutation_test, ttest_1samp
+
+    assert paired_p(np.ones(2)) == 0.5 and paired_p(np.ones(1)) == 1.0 and paired_p(np.zeros(5)) == 1.0
+    assert paired_p(np.ones(6)) == 2 / 2**6 and paired_p(np.ones(60)) == 2.0**-59
+    few = np.array([0.5, 0.25, -0.125, 0.0, 1.0, 0.5, 0.0625])
+    exact = permutation_test((few,), np.mean, permutation_type="samples", n_resamples=np.inf).pvalue
+    assert paired_p(few) == pytest.approx(exact) == pytest.approx(paired_p(np.append(few, np.zeros(90))))
+    many = np.random.default_rng(0).normal(0.2, 1, 90)
+    assert paired_p(many) == pytest.approx(ttest_1samp(many, 0).pvalue)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5])
+def test_nothing_is_told_of_a_handful_of_queries(runs, size):
+    some = list(runs[0].per_query["map"])[:size]
+    best, worst = (
+        replace(run, per_query={"accuracy@1": dict.fromkeys(some, value)})
+        for run, value in zip(runs, (0.0, 1.0), strict=True)
+    )
+    found = compare([best, worst], "accuracy@1")
+    assert found.pairs[0].p == 2 / 2**size and not found.pairs[0].told_apart
+    assert found.pairs[0].interval == (-1.0, 1.0)
+    assert {row.groups for row in found.standings} == {""} and {row.interval for row in found.standings} == {
+        (0.0, 1.0)
+    }
 
 
 def test_only_queries_that_all_were_measured_on_count(runs):

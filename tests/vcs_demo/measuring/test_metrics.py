@@ -88,10 +88,27 @@ def test_bootstrap_interval_covers_the_mean_and_shrinks_with_the_sample():
     assert low < values.mean() < high
     # For a mean of 400 uniform values the normal interval is ± 1.96 × sd / 20.
     assert high - low == pytest.approx(2 * 1.96 * values.std() / 20, rel=0.1)
-    assert bootstrap_interval([1.0, 1.0]) == (1.0, 1.0)
 
 
 def test_paired_difference_is_tighter_than_unpaired_figures():
     before = np.random.default_rng(0).random(300)
     mean, low, high = paired_difference(before + 0.01, before)
     assert mean == pytest.approx(0.01) and low == pytest.approx(0.01) and high == pytest.approx(0.01)
+
+
+@pytest.mark.parametrize("values", [[], [1.0], [1.0, 1.0], [0.3, 0.4, 0.5], [0.0] * 5])
+def test_a_handful_of_queries_says_nothing(values):
+    assert bootstrap_interval(values) == (0.0, 1.0)
+    assert paired_difference(values or [1.0], values or [0.0])[1:] == (-1.0, 1.0)
+    assert bootstrap_interval(values, bounds=None) == (None, None)
+
+
+@pytest.mark.parametrize("size", [6, 30, 168])
+def test_equal_values_are_not_certain(size):
+    from scipy.stats import binomtest
+
+    exact = binomtest(size, size).proportion_ci(method="exact")
+    assert bootstrap_interval([1.0] * size) == pytest.approx((exact.low, 1.0))
+    assert bootstrap_interval([0.0] * size) == pytest.approx((0.0, 1 - exact.low))
+    mean, low, high = paired_difference([0.5] * size, [0.5] * size)
+    assert mean == 0 and low == pytest.approx(-high) and 0 < high < 0.5
