@@ -1,11 +1,11 @@
 """What an experiment trains and evaluates on: its tasks, and the training rows of an arm."""
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
 from annotations.candidates import LabelledCandidate
+from annotations.exchange.triples import COLUMNS
 from annotations.mining import mine
 from training.paper.arms import Arm
 from training.paper.settings import DomainTransfer, ExperimentSettings
@@ -13,6 +13,7 @@ from training.retraining.dataset import TrainingSet, training_set
 from vcs_demo.benchmark.tasks import MAIN_TASKS, RerankingTask, RetrievalTask, Task, load_task, retrieval_task
 from vcs_demo.errors import UserError, quoted
 from vcs_demo.rankers.catalog import load_ranker
+from vcs_demo.reading.rows import read_rows
 from vcs_demo.terminal import say
 from vcs_demo.text import nfc
 
@@ -77,7 +78,7 @@ def training_rows(settings: ExperimentSettings, arm: Arm, held_out: Sequence[Tas
 
 def _general(settings: DomainTransfer) -> RetrievalTask:
     if settings.general:
-        return retrieval_task("vimedretrieve", settings.general.name, "train", list(_pairs(settings.general)))
+        return retrieval_task("vimedretrieve", settings.general.name, "train", _pairs(settings.general))
     tasks = [load_task(name, settings.source, "test") for name in MAIN_TASKS[1:]]
     rows = [
         {"question": text, "context": task.passages[min(task.qrels[query])]}
@@ -87,12 +88,25 @@ def _general(settings: DomainTransfer) -> RetrievalTask:
     return retrieval_task("vimedretrieve", "general", "train", rows)
 
 
-def _pairs(path: Path) -> Iterator[dict[str, str]]:
-    for number, line in enumerate(path.read_bytes().splitlines(), start=1):
-        try:
-            row = json.loads(line)
-            yield {"question": nfc(row["query"]), "context": nfc(row["positive"])}
-        except (ValueError, KeyError, TypeError) as error:
-            raise UserError(
-                f"Line {number} of {quoted(path.name)} is not a JSON object with the texts `query` and `positive`."
-            ) from error
+def _pairs(path: Path) -> list[dict[str, str]]:
+    """Return the pairs of a file of rows, its columns named as those of triples."""
+    pairs = []
+    for number, row in read_rows(path):
+        named = (
+            {str(name).strip().lower(): value for name, value in row.items()} if isinstance(row, dict) else {}
+        )
+        query, positive = (
+            next((named[alias] for alias in COLUMNS[name] if named.get(alias)), None)
+            for name in ("query", "positive")
+        )
+        if (
+            not isinstance(query, str)
+            or not isinstance(positive, str)
+            or not (query.strip() and positive.strip())
+        ):
+            why = f": {row}" if isinstance(row, str) else "."
+            raise UserError(f"Line {number} of {quoted(path.name)} has no texts `query` and `positive`{why}")
+        pairs.append({"question": nfc(query), "context": nfc(positive)})
+    if not pairs:
+        raise UserError(f"{quoted(path.name)} has no pair of query and positive.")
+    return pairs

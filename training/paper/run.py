@@ -47,16 +47,17 @@ def run(settings: ExperimentSettings) -> None:
     base, tasks = trainable(settings.base), evaluated_tasks(settings)
     validation = shortened(load_task("vimedretrieve", settings.source, "validation"), settings.evaluate_limit)
     experiment = _Experiment(settings, base, tasks, validation)
+    chosen = experiment.arms()
+    rows: dict[tuple[str, bool], TrainingSet] = {}
+    for arm in chosen:  # before any work, since a file of text may be at fault
+        if (arm.data, arm.negatives == "hard") not in rows:
+            rows[arm.data, arm.negatives == "hard"] = training_rows(settings, arm, [*tasks, validation])
     with open_database() as database:
         untrained = experiment.untrained(database)
-        chosen = experiment.arms()
         todo = [(arm, seed) for seed in settings.seeds for arm in chosen]
-        rows: dict[tuple[str, bool], TrainingSet] = {}
         began, done = time.monotonic(), 0
         for number, (arm, seed) in enumerate(todo, start=1):
             kind = (arm.data, arm.negatives == "hard")
-            if kind not in rows:
-                rows[kind] = training_rows(settings, arm, [*tasks, validation])
             config = experiment.config(arm, seed, rows[kind])
             name = f"run {number}/{len(todo)}: {arm.name}, seed {seed}"
             if is_done(database, key_of(config)):

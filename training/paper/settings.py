@@ -88,14 +88,14 @@ class DomainTransfer(Baseline):
     name, example = "domain", "--general pairs.jsonl"
 
     general: Path | None = setting(
-        None, "JSONL of query, positive [default: the reranking tasks' pairs]", metavar="FILE"
+        None, "rows of query, positive [default: the reranking tasks' pairs]", metavar="FILE"
     )
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.general is not None and not self.general.is_file():
+        if self.general is not None and not self.general.exists():
             raise UserError(
-                f"--general is {quoted(self.general)}, which is not a file; give JSONL of query, positive."
+                f"--general is {quoted(self.general)}, which does not exist; give a file of query, positive."
             )
 
 

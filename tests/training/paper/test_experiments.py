@@ -12,6 +12,7 @@ import vcs_demo.benchmark
 from training.experiments import main
 from training.paper import run as experiments
 from training.paper.arms import arms
+from training.paper.data import _pairs
 from training.paper.results import database_file, open_database
 from training.paper.settings import EXPERIMENTS, Ablation, TemperatureSweep
 from training.retraining.trainer import TrainingDiverged
@@ -99,6 +100,7 @@ def test_the_report_prints_arms_intervals_and_the_papers_figures(
     assert arm.split(" | ")[1].strip() == "2" and " ± " in arm and "; Δ " in arm
     assert "Reported by arXiv 2503.07470" in text and "bkai vietnamese-bi-encoder (130 M) 0.730" in text
     assert str(tiny_model_dir) not in text and str(source) not in text
+    assert (tmp_path / "csv" / "results.csv").read_bytes().startswith(b"\xef\xbb\xbf")  # for spreadsheets
     table = pd.read_csv(tmp_path / "csv" / "results.csv")
     assert set(table["arm"]) == {"untrained", "medical text", "general text", "mixed text"}
     assert set(pd.read_csv(tmp_path / "csv" / "curves.csv").columns) >= {
@@ -244,9 +246,26 @@ def test_a_report_of_nothing_is_one_sentence_and_makes_no_database(capsys):
 
 
 def test_a_broken_file_of_general_pairs_is_one_sentence(run, tmp_path, capsys):
-    (tmp_path / "g.jsonl").write_text('{"query": "a"}\n', "utf-8")
-    assert run("domain", "--general", tmp_path / "g.jsonl") == 1
-    assert "Line 1 of 'g.jsonl'" in capsys.readouterr().err
+    good = '{"query": "a", "positive": "b"}\n'
+    for number, line in enumerate(
+        ['{"query": "a"}', '{"query": "a", "positive": 5}', "[1]", "{", '"a"'], start=1
+    ):
+        (tmp_path / "g.jsonl").write_text(good * (number - 1) + f"{line}\n", "utf-8")
+        assert run("domain", "--general", tmp_path / "g.jsonl") == 1
+        assert f"Line {number} of 'g.jsonl'" in capsys.readouterr().err
+        assert not database_file().exists()
+    for content, said in ((b"", "no pair"), (b"\xff", "Line 1"), (b"\x1f\x8b", "unpack it")):
+        (tmp_path / "g.jsonl").write_bytes(content)
+        assert run("domain", "--general", tmp_path / "g.jsonl") == 1
+        assert said in capsys.readouterr().err and not database_file().exists()
+
+
+def test_general_pairs_come_from_any_file_of_rows(tmp_path, source):
+    for name, sep, encoding in (("g.csv", ";", "utf-8-sig"), ("g.tsv", "\t", "utf-16")):
+        table = pd.DataFrame([{"Anchor": "Ho\u2028khan?", "pos": "Uống nước, nghỉ."}] * 2)
+        table.to_csv(tmp_path / name, sep=sep, encoding=encoding, index=False)
+        pairs = _pairs(tmp_path / name)
+        assert pairs == [{"question": "Ho\u2028khan?", "context": "Uống nước, nghỉ."}] * 2
 
 
 def test_the_script_runs_from_any_directory_and_helps_without_torch(tmp_path):
