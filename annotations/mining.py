@@ -90,7 +90,7 @@ def mine(
     Raises:
         UserError: a test split, a reranking task (they are test only), or a number outside its range.
     """
-    if isinstance(task, RerankingTask) or task.split == "test":
+    if isinstance(task, RerankingTask) or task.split not in ("train", "validation"):
         raise UserError(
             f"The {task.split} split of {task.name} is what models are evaluated on, so it is not mined; "
             "take vimedretrieve's train or validation split."

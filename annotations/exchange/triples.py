@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from annotations.candidates import Candidate
+from annotations.candidates import Candidate, checked_split
 from annotations.rows import ImportReport, RowProblem
 from annotations.store.label_store import LabelStore
 from vcs_demo.errors import UserError, quoted
@@ -44,10 +44,11 @@ def import_triples(
     ids come from the texts.
 
     Raises:
-        UserError: no such file, not one of `vcs_demo.reading.rows.ENDINGS`, too large, unreadable, or no triples.
+        UserError: no such file, not one of `vcs_demo.reading.rows.ENDINGS`, too large, unreadable, no triples, or a
+            `split` that `checked_split` refuses.
         DatabaseUnavailable: it could not be saved; then nothing was added.
     """
-    rows = read_rows(Path(path))
+    rows, split = read_rows(Path(path)), checked_split(split)
     if rows.columns:
         _check_columns(rows)
     defaults = {"task": task, "source": rows.path.name, "split": split, "miner": miner}

@@ -181,7 +181,7 @@ def _add_pairs(
     counts: Counter[str],
 ) -> None:
     """Add the (query, window) pairs of a train split that are not among the rows."""
-    if not isinstance(task, RetrievalTask) or task.split == "test":
+    if not isinstance(task, RetrievalTask) or task.split not in ("train", "validation"):
         raise UserError(
             f"The {task.split} split of {task.name} is for evaluation; take pairs from a train split."
         )

@@ -195,10 +195,10 @@ def test_gold_comes_in_from_a_table_too(store, tmp_path, make, name):
 )
 def test_no_spelling_of_the_test_split_passes(store, tmp_path, make, split):
     row = {"query": "Ho?", "positive": "một", "negative": "hai", "split": split}
-    for given, default in ((split, "train"), ("", split)):
-        path = as_written(tmp_path / "a.jsonl", [{**row, "split": given}], WRAPS["lines"])
-        report = import_triples(store, path, split=default)
-        assert report.added == 0 and "test split" in report.problems[0].reason
+    report = import_triples(store, as_written(tmp_path / "a.jsonl", [row], WRAPS["lines"]))
+    assert report.added == 0 and "test split" in report.problems[0].reason
+    with pytest.raises(UserError, match="test split"):
+        import_triples(store, tmp_path / "a.jsonl", split=split)
     with pytest.raises(UserError, match="test split"):
         make(1, split=split)
 

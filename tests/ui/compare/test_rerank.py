@@ -50,7 +50,7 @@ def test_a_group_of_the_benchmark_fills_in_and_gives_average_precision(library, 
     text, query_id = groups_of(library, task)[0]
     query, lines = filled(library, task, query_id)
     assert query == text
-    marks = [line.startswith("+ ") for line in lines.splitlines()]
+    marks = [line.startswith("+ ") for line in lines.split("\n")]
     assert any(marks) and not all(marks)
     *_, html = reranked(library, query, lines, ["bm25"], "en")
     assert "AP " in html and html.count("★ relevant") == sum(marks)
@@ -152,3 +152,7 @@ def test_an_unknown_group_is_refused(library, sentence):
     assert filled(library, "virerank", None) == ("", "")
     with pytest.raises(UserError):
         library.group("vimedretrieve", "a00000")
+
+
+def test_only_a_line_end_ends_a_candidate():
+    assert parsed("a\u2028b\r\n+ c\x0bd\x85\re\n\n") == (["a\u2028b", "c\x0bd", "e"], [False, True, False])

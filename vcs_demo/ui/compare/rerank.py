@@ -1,6 +1,7 @@
 """The Rerank tab: a group's candidates, or one's own, ordered by several rankers."""
 
 import random
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 
@@ -17,11 +18,12 @@ from vcs_demo.ui.html import refusal
 
 RERANKING_TASKS = list(MAIN_TASKS[1:])
 RELEVANT_MARK = "+ "
+_LINE_END = re.compile(r"\r\n|[\r\n]")  # and not what else Python takes for one: texts hold U+2028
 
 
 def parsed(lines: str | None) -> tuple[list[str], list[bool]]:
     """Read candidates, one a line; a line that begins with `+ ` is relevant."""
-    filled_lines = [line.strip() for line in str(lines or "").splitlines() if line.strip()]
+    filled_lines = [line.strip() for line in _LINE_END.split(str(lines or "")) if line.strip()]
     marks = [line.startswith(RELEVANT_MARK) for line in filled_lines]
     return [line.removeprefix(RELEVANT_MARK).strip() for line in filled_lines], marks
 
