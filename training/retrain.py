@@ -24,7 +24,7 @@ if __package__ in (None, ""):
 from training.retraining.settings import RetrainSettings
 from vcs_demo.terminal import SETTINGS, options_of, run
 
-ENDS_WITH_INPUT = "VCS_ENDS_WITH_INPUT"  # set by the page
+ENDS_WITH_INPUT = "_VCS_ENDS_WITH_INPUT"  # set by the page
 SECONDS_TO_END = 10.0
 
 

@@ -60,7 +60,8 @@ def written_whole(path: Path, mode: str = "w", *, private: bool = False, **how: 
     try:
         with part.open(mode, **how) as file:
             if private:
-                os.fchmod(file.fileno(), 0o600)
+                with suppress(OSError):  # a mounted volume may know no modes
+                    os.fchmod(file.fileno(), 0o600)
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -91,12 +92,11 @@ def sweep(folder: Path) -> None:
 
 def make_private(path: Path) -> None:
     """Make a file if there is none, and let nobody but its owner read or write it."""
-    try:
+    with suppress(PermissionError):  # whoever opens it says what is wrong
         os.close(os.open(path, os.O_CREAT | os.O_RDONLY, 0o600))
+    with suppress(OSError):  # somebody else's, or a mounted volume that knows no modes
         if stat.S_IMODE(path.stat().st_mode) & 0o077:
             path.chmod(0o600)
-    except PermissionError:  # somebody else's: whoever opens it says what is wrong
-        pass
 
 
 def make_private_folder(folder: Path) -> None:

@@ -19,7 +19,7 @@ from vcs_demo.paths import found
 from vcs_demo.settings import Settings
 from vcs_demo.words import explain
 
-LANGUAGE = "VCS_LANGUAGE"  # set by the page for the commands that it starts
+LANGUAGE = "_VCS_LANGUAGE"  # set by the page for the commands that it starts
 SETTINGS = {"help_option_names": ["-h", "--help"], "show_default": True, "max_content_width": 100}
 FILE = click.Path(dir_okay=False, path_type=Path)  # to write
 
@@ -101,7 +101,8 @@ def run(command: click.Command, arguments: Sequence[str] | None, interrupted: st
         sys.stderr.write(f"error: {error.format_message()}\n")
         return 1
     except UserError as error:
-        sys.stderr.write(f"error: {explain(error, os.environ.get(LANGUAGE, 'en'))}\n")
+        language = os.environ.get(LANGUAGE, "en")
+        sys.stderr.write(f"error: {error if language == 'en' else explain(error, language)}\n")
         return 1
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""

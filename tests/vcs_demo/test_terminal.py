@@ -7,7 +7,8 @@ import pytest
 
 from vcs_demo.errors import UserError
 from vcs_demo.settings import Settings, setting
-from vcs_demo.terminal import SETTINGS, SpreadCommand, options_of, run
+from vcs_demo.terminal import LANGUAGE, SETTINGS, SpreadCommand, options_of, run
+from vcs_demo.words import problem, say
 
 
 @dataclass(frozen=True)
@@ -76,3 +77,13 @@ def test_settings_check_themselves(values, says):
     with pytest.raises(UserError) as error:
         Brewing(**values)
     assert str(error.value) == says
+
+
+def test_a_command_that_the_page_started_tells_errors_in_the_pages_language(monkeypatch, capsys):
+    @click.command()
+    def fail():
+        raise problem("error.no_query")
+
+    monkeypatch.setenv(LANGUAGE, "vi")
+    assert run(fail, []) == 1
+    assert capsys.readouterr().err == f"error: {say('vi', 'error.no_query')}\n"

@@ -247,7 +247,7 @@ def test_a_training_ends_with_the_app_that_started_it_and_keeps_its_checkpoint(
     app = (
         "import os, subprocess, sys, time\n"
         "child = subprocess.Popen([sys.executable, *sys.argv[1:]], stdin=subprocess.PIPE,"
-        " env=os.environ | {'VCS_ENDS_WITH_INPUT': '1'})\n"
+        " env=os.environ | {'_VCS_ENDS_WITH_INPUT': '1'})\n"
         "print(child.pid, flush=True); time.sleep(600)"
     )
     command = [sys.executable, "-c", app, str(ROOT / "training" / "retrain.py"), *words]
@@ -340,11 +340,14 @@ def test_overwriting_replaces_nothing_but_a_model(labels, tiny_model_dir, tmp_pa
         (["--directions", "authors", "--negatives", "hard"], "--directions authors does not go with"),
     ],
 )
-def test_bad_input_is_one_line_and_leaves_nothing(more, words, labels, tiny_model_dir, tmp_path, capsys):
+def test_bad_input_is_one_line_and_leaves_nothing(
+    more, words, labels, tiny_model_dir, tmp_path, capsys, own_data_dir
+):
     assert main(arguments(labels, tiny_model_dir, tmp_path / "none", *more)) == 1
     error = capsys.readouterr().err.strip().splitlines()[-1]
     assert error.startswith("error: ") and words in error
     assert not list(tmp_path.glob("none*"))
+    assert not (own_data_dir / "models").exists() and not (own_data_dir / "labels.db").exists()
 
 
 @pytest.mark.parametrize(

@@ -189,7 +189,7 @@ def test_a_log_that_cannot_be_written_hides_no_reason(script):
 
 
 def test_a_training_gets_the_pages_language_and_an_input_that_ends_with_the_app(script):
-    lines = "import os, sys; print('error:', os.environ['VCS_LANGUAGE'], os.environ['VCS_ENDS_WITH_INPUT'])"
+    lines = "import os, sys; print('error:', os.environ['_VCS_LANGUAGE'], os.environ['_VCS_ENDS_WITH_INPUT'])"
     trainer = Trainer()
     trainer.start(script(f"{lines}; sys.stdin.read(); sys.exit(1)"), "vi")
     assert trainer.running
