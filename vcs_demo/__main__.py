@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,6 @@ from vcs_demo.benchmark.tasks import (
     MAIN_TASKS,
     RETRIEVAL_SPLITS,
     TASK_NAMES,
-    Task,
     load_task,
     main_measure,
     subset_queries,
@@ -78,7 +77,12 @@ def _example(rest: str) -> str:
     help="Repeatable; default: the four main tasks, or vimedretrieve alone on another split.",
 )
 @click.option("--paper", is_flag=True, help="Also the authors' own evaluator, and the figures of the paper.")
-@click.option("--trec", type=_FOLDER, metavar="DIR", help="Write TREC run files and qrels there.")
+@click.option(
+    "--trec",
+    type=_FOLDER,
+    metavar="DIR",
+    help="Write TREC run files and qrels there, which give these figures.",
+)
 def evaluate(
     source: str,
     rankers: tuple[str, ...],
@@ -94,13 +98,13 @@ def evaluate(
     Runs are kept in the data directory and reused while task and ranker are unchanged.
     """
     from vcs_demo.measuring.evaluate import evaluate_kept
-    from vcs_demo.measuring.trec import write_trec
+    from vcs_demo.measuring.trec import write_qrels, write_run
 
     if trec:
         check_writable(next(p for p in (trec.absolute(), *trec.absolute().parents) if p.exists()) / "qrels")
     chosen, judgements = _prepared(source, rankers, labels, json_path)
     names = tasks or (MAIN_TASKS if split == "test" else MAIN_TASKS[:1])
-    measured: list[tuple[Task, Run]] = []
+    measured: list[Run] = []
     for task in [load_task(name, source, split) for name in names]:
         notes = ", ".join(f"{value} {key.replace('_', ' ')}" for key, value in task.notes.items())
         say(f"{task.name}: {len(task.queries)} queries, {len(task.passages)} passages ({notes})")
@@ -111,17 +115,18 @@ def evaluate(
             say(f"{task.name}: {added} confirmed false negatives counted as relevant beside it")
         for version in versions:
             for ranker in chosen:
-                result = evaluate_kept(version, ranker, progress=bar(f"{task.name} {ranker.name}"))
-                measured.append((version, result))
-    runs = [result for _, result in measured]
-    click.echo(_runs_table(runs, paper).markdown())
+                show = bar(f"{task.name} {ranker.name}")
+                result = evaluate_kept(version, ranker, whole=trec is not None, progress=show)
+                if trec:
+                    write_run(trec, result)
+                measured.append(replace(result, ranking={}))
+            if trec:
+                write_qrels(trec, version, measured[-len(chosen) :])
+    click.echo(_runs_table(measured, paper).markdown())
     if paper:
         click.echo("\n" + _reported(names))
-    if trec:
-        for task, result in measured:
-            write_trec(trec, result, task)
     if json_path:
-        write_json(json_path, [result.as_json() for result in runs])
+        write_json(json_path, [result.as_json() for result in measured])
 
 
 @cli.command(

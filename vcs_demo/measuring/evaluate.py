@@ -5,6 +5,7 @@ import re
 import sys
 import time
 from collections.abc import Callable, Collection, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -28,7 +29,12 @@ _PACKAGES = ("bm25s", "numpy", "sentence-transformers", "torch")
 
 
 def evaluate(
-    task: Task, ranker: Ranker, *, skip_hashes: Collection[str] = (), progress: Progress | None = None
+    task: Task,
+    ranker: Ranker,
+    *,
+    skip_hashes: Collection[str] = (),
+    whole: bool = False,
+    progress: Progress | None = None,
 ) -> Run:
     """Evaluate a ranker on a task, leaving out the queries that it was trained on.
 
@@ -36,6 +42,7 @@ def evaluate(
         task: a retrieval or reranking task.
         ranker: the ranker.
         skip_hashes: content hashes of further queries to leave out (to put two models on the same queries).
+        whole: give each query's ranking down to its last relevant passage, not the first 100 alone.
         progress: called with (done, total); may raise to cancel.
 
     Raises:
@@ -60,8 +67,9 @@ def evaluate(
         relevant = np.fromiter((i in task.qrels[query_id] for i in ids), dtype=bool, count=len(ids))
         for measure, value in query_metrics(scores, relevant).items():
             per_query.setdefault(measure, {})[query_id] = value
-        order = pessimistic_order(scores, relevant)[:KEPT]
-        ranking[query_id] = [(ids[i], float(scores[i])) for i in order]
+        order = pessimistic_order(scores, relevant)
+        depth = max(KEPT, int(np.flatnonzero(relevant[order])[-1]) + 1) if whole else KEPT
+        ranking[query_id] = [(ids[i], float(scores[i])) for i in order[:depth]]
         seconds.append(elapsed)
     return Run(
         task=task.name,
@@ -128,15 +136,21 @@ def _time_alone(score: Callable[[list[str]], np.ndarray], queries: list[str]) ->
     return float(np.median(times))
 
 
-def evaluate_kept(task: Task, ranker: Ranker, *, progress: Progress | None = None) -> Run:
-    """Return the run stored in the data directory if task and ranker are unchanged, else evaluate and store it."""
+def evaluate_kept(
+    task: Task, ranker: Ranker, *, whole: bool = False, progress: Progress | None = None
+) -> Run:
+    """Return the run stored in the data directory if task and ranker are unchanged, else evaluate and store it.
+
+    With `whole` a stored run serves only where its rankings have all relevant passages (see `evaluate`).
+    """
     folder = _folder(task, ranker)
-    try:
-        return replace(read_run(folder), source=task.source)  # a folder may have another name by now
-    except (OSError, ValueError, TypeError, KeyError):
-        run = evaluate(task, ranker, progress=progress)
-        keep(run, folder)
-        return run
+    with suppress(OSError, ValueError, TypeError, KeyError):
+        run = replace(read_run(folder), source=task.source)  # a folder may have another name by now
+        if not whole or all(task.qrels[q] <= {i for i, _ in run.ranking[q]} for q in run.per_query["map"]):
+            return run
+    run = evaluate(task, ranker, whole=whole, progress=progress)
+    keep(run, folder)
+    return run
 
 
 def _folder(task: Task, ranker: Ranker) -> Path:

@@ -6,6 +6,7 @@ A run is a folder `<runs>/<task>-<hash>/` with `run.json` (what, with what, and 
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Collection
 from contextlib import suppress
@@ -13,12 +14,14 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
+from urllib.parse import quote, unquote
 
 from vcs_demo.files import partial, state_of
 from vcs_demo.paths import data_dir
 
+_NO_TOKEN = re.compile(r"[\s%]")
 KEPT = 100  # passages of each ranking that are stored
-FORMAT = 2  # raise when the meaning of a stored run changes
+FORMAT = 3  # raise when the meaning of a stored run changes
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,7 @@ class Run:
         metrics: measure → mean over the queries, in [0, 1].
         intervals: measure → 95 % bootstrap interval of that mean, resampling queries.
         per_query: measure → query id → value.
-        ranking: query id → the first 100 (passage id, score), best first.
+        ranking: query id → the first 100 (passage id, score), best first; more if `evaluate` was asked for the whole.
         milliseconds: median time of one query, alone, on passages already indexed; reranking: encoding included.
         task_fingerprint: `Task.fingerprint`; with the ranker's, it says whether the run still holds.
         created: UTC, ISO 8601.
@@ -76,7 +79,8 @@ def keep(run: Run, folder: Path) -> None:
         temporary.mkdir()
         (temporary / "run.json").write_text(json.dumps(run.as_json(), ensure_ascii=False, indent=1), "utf-8")
         (temporary / "queries.json").write_text(json.dumps(run.per_query, ensure_ascii=False), "utf-8")
-        (temporary / "ranking.trec").write_text(trec_lines(run), "utf-8")
+        first = {query_id: passages[:KEPT] for query_id, passages in run.ranking.items()}
+        (temporary / "ranking.trec").write_text(trec_lines(replace(run, ranking=first)), "utf-8")
         shutil.rmtree(folder, ignore_errors=True)  # a broken run of the same name
         with suppress(OSError):  # someone else has just put the same run there
             os.replace(temporary, folder)
@@ -113,7 +117,7 @@ def read_run(folder: Path) -> Run:
     ranking: dict[str, list[tuple[str, float]]] = {}
     for line in (folder / "ranking.trec").read_text("utf-8").split("\n")[:-1]:
         query_id, _, passage_id, _, score, _ = line.split(maxsplit=5)
-        ranking.setdefault(query_id, []).append((passage_id, float(score)))
+        ranking.setdefault(_untoken(query_id), []).append((_untoken(passage_id), float(score)))
     return replace(facts, per_query=per_query, ranking=ranking)
 
 
@@ -126,16 +130,27 @@ def kept_runs() -> list[Run]:
     return sorted(runs, key=lambda run: run.created, reverse=True)
 
 
+def token(name: str) -> str:
+    """Return a name as one word of a line: what is not printable, white space and `%` percent-encoded, `%` if empty."""
+    if name.isprintable() and not _NO_TOKEN.search(name):
+        return name or "%"
+    return "".join(quote(c, safe="") if not c.isprintable() or _NO_TOKEN.match(c) else c for c in name)
+
+
+def _untoken(word: str) -> str:
+    return "" if word == "%" else unquote(word)
+
+
 def skip_mark(hashes: Collection[str]) -> str:
     """Fingerprint the queries that are left out; empty where none is."""
     return sha256("\n".join(sorted(hashes)).encode()).hexdigest()[:16] if hashes else ""
 
 
 def trec_lines(run: Run) -> str:
-    """Return the ranking as a TREC run file: query, Q0, passage, rank, score, ranker."""
-    name = run.ranker.replace(" ", "_")
+    """Return the ranking as a TREC run file: query, Q0, passage, rank, score, ranker, each a `token`."""
+    name = token(run.ranker)
     return "".join(
-        f"{query_id} Q0 {passage_id} {rank} {score!r} {name}\n"
+        f"{token(query_id)} Q0 {token(passage_id)} {rank} {score!r} {name}\n"
         for query_id, passages in run.ranking.items()
         for rank, (passage_id, score) in enumerate(passages, start=1)
     )

@@ -4,7 +4,6 @@ import json
 import math
 from dataclasses import replace
 
-import ir_measures
 import numpy as np
 import pytest
 from hypothesis import given
@@ -19,7 +18,6 @@ from vcs_demo.measuring.evaluate import evaluate, evaluate_kept
 from vcs_demo.measuring.leaderboard import rows
 from vcs_demo.measuring.run_store import kept_runs
 from vcs_demo.measuring.significance import LEVEL, groups, holm, paired_p, tie_groups
-from vcs_demo.measuring.trec import write_trec
 from vcs_demo.rankers.base import Ranker
 from vcs_demo.rankers.bm25 import BM25Ranker
 
@@ -188,24 +186,6 @@ def test_the_command_compares_by_subset_and_shows_queries(tmp_path, capsys):
 def test_what_cannot_be_compared_is_said_before_anything_is_evaluated(words, says, capsys):
     assert main(["compare", "--ranker", "bm25", *words]) == 1
     assert says in capsys.readouterr().err and kept_runs() == []
-
-
-def test_trec_files_give_the_same_figures_in_ir_measures(task, runs, tmp_path, capsys):
-    words = ["evaluate", "--task", "vimedretrieve", "--ranker", "bm25", "--trec", str(tmp_path / "t")]
-    assert main(words) == 0
-    assert sorted(p.name for p in (tmp_path / "t").iterdir()) == [
-        "vimedretrieve-test.bm25.run",
-        "vimedretrieve-test.qrels",
-    ]
-    found = ir_measures.calc_aggregate(
-        [ir_measures.Success @ 20],
-        list(ir_measures.read_trec_qrels(str(tmp_path / "t/vimedretrieve-test.qrels"))),
-        list(ir_measures.read_trec_run(str(tmp_path / "t/vimedretrieve-test.bm25.run"))),
-    )
-    assert found[ir_measures.Success @ 20] == pytest.approx(runs[1].metrics["accuracy@20"], abs=0.013)  # ties
-    (tmp_path / "f").write_text("")
-    with pytest.raises(UserError, match="cannot be written"):
-        write_trec(tmp_path / "f", runs[1], task)
 
 
 def test_the_leaderboard_says_who_cannot_be_told_apart(task):
