@@ -91,6 +91,12 @@ def test_the_command_shows_both_side_by_side_and_keeps_them_apart(labels, tmp_pa
         ranking = list(ir_measures.read_trec_run(f"{stem}.bm25.run"))
         found = ir_measures.calc_aggregate([ir_measures.AP], qrels, ranking)
         assert found[ir_measures.AP] == pytest.approx(run.metrics["map"], abs=1e-12)
+    for run in kept_runs():
+        stem = tmp_path / f"t/vimedretrieve-validation{'-labels' if run.source.endswith('labels') else ''}"
+        qrels = list(ir_measures.read_trec_qrels(f"{stem}.qrels"))
+        ranking = list(ir_measures.read_trec_run(f"{stem}.bm25.run"))
+        found = ir_measures.calc_aggregate([ir_measures.AP], qrels, ranking)
+        assert found[ir_measures.AP] == pytest.approx(run.metrics["map"], abs=1e-12)
 
 
 def test_a_label_database_serves_as_well_as_an_export(labels, capsys):
