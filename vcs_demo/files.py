@@ -121,7 +121,7 @@ def unsaved(
         name = getattr(error, "sqlite_errorname", "")
         key = next((why for start, why in _SQLITE_REASONS.items() if name.startswith(start)), "other")
         where, text = path, str(error)
-    return problem(f"unsaved.{key}", kind, path=quoted(where or "?"), reason=text or str(error))
+    return problem(f"unsaved.{key}", kind, path=quoted(where or "?", 300), reason=text or str(error))
 
 
 def disk_fault(error: BaseException | None) -> OSError | None:

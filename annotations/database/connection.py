@@ -89,8 +89,10 @@ class LabelDatabase:
                     finally:
                         self.db.rollback()
                     raise
-            except (sqlite3.Error, OSError) as error:
+            except sqlite3.Error as error:
                 raise unsaved(error, self.path, DatabaseUnavailable) from error
+            except OSError as error:
+                raise unsaved(error, self.log.path if self.log else self.path, DatabaseUnavailable) from error
 
     def look(self) -> None:
         """Bring database and log together if one was replaced, cut or deleted meanwhile; raises DatabaseUnavailable."""
@@ -110,7 +112,7 @@ class LabelDatabase:
         if self._seen.is_there(self.db, SCHEMA_VERSION):
             return False
         if self.log.size() < self._seen.logged:  # its log is gone too, so somebody means it
-            raise problem("unsaved.moved", DatabaseUnavailable, path=quoted(self.path), reason="")
+            raise problem("unsaved.moved", DatabaseUnavailable, path=quoted(self.path, 300), reason="")
         opened = connect(self.path)
         self.db.close()
         self.db = opened
@@ -125,7 +127,7 @@ class LabelDatabase:
                 names = [column[0] for column in cursor.description]
                 return [dict(zip(names, row, strict=True)) for row in cursor]
             except sqlite3.Error as error:
-                facts = {"path": quoted(self.path), "reason": str(error)}
+                facts = {"path": quoted(self.path, 300), "reason": str(error)}
                 raise problem("unsaved.unreadable", DatabaseUnavailable, **facts) from error
 
     def insert(self, verb: str, record: dict[str, Any]) -> sqlite3.Cursor:

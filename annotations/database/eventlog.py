@@ -9,7 +9,7 @@ from filelock import ReadWriteLock, Timeout
 
 from annotations.database.errors import DatabaseUnavailable
 from vcs_demo.errors import quoted
-from vcs_demo.files import json_line, make_private
+from vcs_demo.files import json_line, make_private, unsaved
 
 LOCK_SECONDS = 1.0
 
@@ -27,9 +27,10 @@ class EventLog:
         self._lock = hold(path)
         try:
             make_private(path)
+            path.open("ab").close()
         except OSError as error:
             self.close()
-            raise DatabaseUnavailable(f"The event log {quoted(path)} cannot be written: {error}.") from error
+            raise unsaved(error, path, DatabaseUnavailable) from error
 
     def size(self) -> int:
         """Return how many bytes have been written."""

@@ -1,5 +1,6 @@
 """Passage vectors: exact search over them, in process, and their cache on disk."""
 
+import logging
 import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -8,10 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from vcs_demo.files import written_whole
+from vcs_demo.files import unsaved, written_whole
 from vcs_demo.paths import data_dir
 from vcs_demo.rankers.base import PassageIndex, finite
 
+log = logging.getLogger(__name__)
 KEPT_FILES = 32  # the oldest are deleted beyond that: 32 × 7 MB for the whole of ViMedRetrieve's test split
 
 
@@ -66,9 +68,12 @@ def kept_vectors(
     except (OSError, ValueError):  # not there, or not whole
         pass
     vectors = encode(passages)
-    folder.mkdir(exist_ok=True)
-    with written_whole(path, "wb") as file:
-        np.save(file, vectors, allow_pickle=False)
+    try:
+        folder.mkdir(exist_ok=True)
+        with written_whole(path, "wb") as file:
+            np.save(file, vectors, allow_pickle=False)
+    except OSError as error:  # they are encoded anew next time
+        log.warning("The vectors are not kept: %s", unsaved(error, path))
     _forget_oldest(folder)
     return vectors
 

@@ -231,3 +231,14 @@ def test_database_log_and_snapshots_are_for_their_owner_alone(path, make, tmp_pa
         assert stat.S_IMODE(path.parent.stat().st_mode) == mode
     finally:
         os.umask(before)
+
+
+def test_a_log_that_cannot_be_written_is_named_at_the_start_and_later(path, make):
+    with LabelStore(path) as store:
+        store.add_candidates([make(1)])
+        log_path(path).unlink()
+        log_path(path).mkdir()
+        with pytest.raises(DatabaseUnavailable, match=r"labels\.events\.jsonl"):
+            store.label(make(1).id, "an", "hard", token="1")
+    with pytest.raises(DatabaseUnavailable, match=r"labels\.events\.jsonl"):
+        LabelStore(path)

@@ -4,7 +4,9 @@ from training.retraining.card import _as_text
 
 
 def test_names_from_outside_are_text():
-    hostile = "x<script>alert(1)</script>\n# title [a](javascript:alert(1)) `code` & ![i](http://evil.example)"
+    hostile = (
+        "x<script>alert(1)</script>\n# title [a](javascript:alert(1)) `code` & ![i](http://evil.example)"
+    )
     text = _as_text({"name": hostile, "sources": [hostile], "n": 1})
     for shown in (text["name"], text["sources"][0]):
         assert "<" not in shown and "\n" not in shown and "](" not in shown and "`" not in shown

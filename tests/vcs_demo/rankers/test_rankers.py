@@ -12,7 +12,7 @@ from vcs_demo.rankers.bm25 import BM25Ranker
 from vcs_demo.rankers.catalog import CATALOG, available, installed_path, load_ranker
 from vcs_demo.rankers.dense import DenseRanker
 from vcs_demo.rankers.fusion import FusionRanker, standardised, worst_ranks
-from vcs_demo.rankers.vectors import VectorIndex
+from vcs_demo.rankers.vectors import VectorIndex, kept_vectors
 
 PASSAGES = ["Thuốc trị đau đầu.", "Uống nước khi sốt.", "Bệnh gan ở trẻ em là gì?", "Da và mắt."]
 
@@ -245,3 +245,12 @@ def test_what_a_part_does_not_find_or_tell_apart_does_not_shuffle_a_fusion():
     assert not nothing.found(nothing.index(PASSAGES).score(["xyz"])[0]).any()
     assert BM25Ranker().found(np.array([0, 0.1, 0])).tolist() == [False, True, False]
     assert other.found(np.array([0.2])).tolist() == [True]
+
+
+def test_a_disk_without_room_for_vectors_stops_no_search(monkeypatch, own_vectors, caplog):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("vcs_demo.rankers.vectors.np.save", full)
+    found = kept_vectors("f", ["a"], lambda texts: np.ones((1, 2), np.float32))
+    assert found.shape == (1, 2) and "no room left for" in caplog.text
