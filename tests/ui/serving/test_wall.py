@@ -324,6 +324,7 @@ def test_flooding_is_refused_and_others_get_their_turn(serve, monkeypatch):
 
 def test_answers_that_nobody_fetches_do_not_pile_up(serve, monkeypatch):
     monkeypatch.setattr("vcs_demo.ui.serving.joins.UNREAD", 10)
+    monkeypatch.setattr("vcs_demo.ui.serving.joins.LOOKED_EVERY", -1.0)
     running = serve("single")
     with running.client() as client:
         for number in range(30):

@@ -1,7 +1,9 @@
 """Bounds on what waits for an answer, and whose turn it is: Gradio's own queue takes everything as it comes."""
 
 import json
+import time
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
@@ -9,9 +11,13 @@ from gradio_client.utils import construct_args
 
 from vcs_demo.words import problem
 
-EACH = 40  # calls that one person or address may have unanswered; opening a page makes about ten
-ALL = 400
-UNREAD = 200  # answers that nobody fetched, before the oldest are dropped
+EACH = 40  # calls that one person or address, and one page, may have unanswered
+EACH_OPENING = (
+    2_000  # of those that a page makes when it is opened, which are quick: a class behind one address
+)
+ALL, ALL_BYTES = 4_000, 50_000_000
+LOOKED_EVERY = 1.0  # seconds between looks for answers that nobody fetches
+UNREAD, UNREAD_SECONDS = 1_000, 60  # pages whose answers nobody fetched, and for how long they are kept
 
 
 class Joins:
@@ -25,14 +31,16 @@ class Joins:
 
     def __init__(self, page: gr.Blocks) -> None:
         self.page = page
+        self._looked = 0.0
+        self._unread: dict[str, float] = {}  # page → when its answers were first seen unfetched
 
     @property
     def queue(self) -> Any:
         """Return Gradio's queue, which it makes anew when it is configured."""
         return self.page._queue
 
-    def check(self, path: str, body: bytes, owner: str) -> None:
-        """Check a call: that there is room for it, and that its arguments fit.
+    def check(self, path: str, body: bytes, owner: str) -> str:
+        """Check a call: that there is room for it, and that its arguments fit; return the queue it joins.
 
         A call that does not fit would be an error of the server's, which logs it with all its arguments.
 
@@ -40,11 +48,6 @@ class Joins:
             UserError: too many wait, of this owner or of all; it is no JSON; there is no such function; or the
                 arguments are not as many, or not of the kind, that it takes.
         """
-        unanswered = self.queue.event_ids_to_events.values()
-        if len(unanswered) >= ALL:
-            raise problem("wall.busy_all")
-        if sum(_owner(event) == owner for event in unanswered) >= EACH:
-            raise problem("wall.busy", count=EACH)
         try:
             call = json.loads(body)
         except (ValueError, RecursionError):
@@ -53,42 +56,59 @@ class Joins:
             raise problem("wall.no_json")
         last = path.rstrip("/").rpartition("/")[2]
         if path.startswith("/gradio_api/call/v2/"):
+            fn = self._by_name(last)
             self._check_named(last, call)
         elif path.startswith("/gradio_api/call/"):
-            self._check_values(self._by_name(last), call, api=True)
+            fn = self._by_name(last)
+            self._check_values(fn, call, api=True)
         else:
             session, index = call.get("session_hash"), call.get("fn_index")
             if not isinstance(session, str) or not 0 < len(session) <= 64:
                 raise problem("wall.session")
             fn = self.page.fns.get(index) if isinstance(index, int) else None
-            self._check_values(fn or self._by_name(str(call.get("api_name") or "")), call, api=False)
+            fn = fn or self._by_name(str(call.get("api_name") or ""))
+            self._check_values(fn, call, api=False)
             if len(self.queue.pending_event_ids_session.get(session, ())) >= EACH:
                 raise problem("wall.busy", count=EACH)
+        self._check_room(fn, owner, len(body))
+        return fn.concurrency_id
 
-    def settle(self) -> None:
-        """Let owners take turns in every queue, and drop the oldest answers that nobody fetched."""
-        running = Counter(
-            (event.concurrency_id, _owner(event)) for job in self.queue.active_jobs for event in job or ()
-        )
-        for name, waiting in self.queue.event_queue_per_concurrency_id.items():
-            if len(waiting.queue) > 1:
-                turns: dict[str, int] = {}
-                seen = Counter({owner: count for (queue, owner), count in running.items() if queue == name})
-                for event in sorted(waiting.queue, key=lambda event: event.enqueue_time):
-                    turns[event._id] = seen[_owner(event)]
-                    seen[_owner(event)] += 1
-                waiting.queue.sort(key=lambda event: (turns[event._id], event.enqueue_time))
+    def settle(self, name: str) -> None:
+        """Let owners, and the pages of one owner, take turns in a queue; drop answers that nobody fetches."""
+        waiting = self.queue.event_queue_per_concurrency_id.get(name)
+        if waiting and len(waiting.queue) > 1:
+            events = [event for job in self.queue.active_jobs for event in job or ()]
+            running = Counter(_owner(event) for event in events if event.concurrency_id == name)
+            waiting.queue.sort(key=lambda event: event.enqueue_time)
+            _take_turns(waiting.queue, lambda event: event.session_hash, Counter())
+            _take_turns(waiting.queue, _owner, running)
+        if time.monotonic() - self._looked > LOOKED_EVERY:
+            self._looked = time.monotonic()
+            self._drop_unread()
+
+    def _drop_unread(self) -> None:
+        """Drop the answers of pages that fetched none of them for a while: a program that never does."""
         sessions, unanswered = self.queue.pending_event_ids_session, self.queue.event_ids_to_events
-        unread = {name: len(ids - unanswered.keys()) for name, ids in sessions.items()}
-        surplus = sum(unread.values()) - UNREAD
-        for name, count in unread.items():  # the oldest first
-            if surplus <= 0:
-                break
-            if count and count == len(sessions[name]):
-                surplus -= count
-                del sessions[name]
-                if name in self.queue.pending_messages_per_session:
-                    del self.queue.pending_messages_per_session[name]
+        now = time.monotonic()
+        finished = [name for name, ids in sessions.items() if ids and not any(id in unanswered for id in ids)]
+        self._unread = {name: self._unread.get(name, now) for name in finished}
+        for number, name in enumerate(finished):  # the oldest first
+            if now - self._unread[name] > UNREAD_SECONDS or len(finished) - number > UNREAD:
+                del sessions[name], self._unread[name]
+                self.queue.pending_messages_per_session.pop(name, None)
+
+    def _check_room(self, fn: Any, owner: str, size: int) -> None:
+        opening = _is_opening(fn)
+        most = EACH_OPENING if opening else EACH
+        count = alike = 0
+        for event in self.queue.event_ids_to_events.values():
+            scope = event.request.scope
+            count, size = count + 1, size + scope["vcs_size"]
+            alike += scope["vcs_owner"] == owner and _is_opening(event.fn) == opening
+        if count >= ALL or size > ALL_BYTES:
+            raise problem("wall.busy_all")
+        if alike >= most:
+            raise problem("wall.busy", count=most)
 
     def _by_name(self, name: str) -> Any:
         for fn in self.page.fns.values():
@@ -120,7 +140,21 @@ class Joins:
 
 
 def _owner(event: Any) -> str:
-    return event.request.scope.get("vcs_owner", "")
+    return event.request.scope["vcs_owner"]
+
+
+def _is_opening(fn: Any) -> bool:
+    """Tell whether a page calls a function when it is opened."""
+    return any(trigger == "load" for _, trigger in fn.targets)
+
+
+def _take_turns(events: list, key: Callable[[Any], str], seen: Counter[str]) -> None:
+    """Sort events so that their keys take turns, each key's in their order; `seen` counts turns already had."""
+    turns = {}
+    for event in events:
+        turns[event._id] = seen[key(event)]
+        seen[key(event)] += 1
+    events.sort(key=lambda event: turns[event._id])
 
 
 def _fits(block: Any, value: Any) -> bool:

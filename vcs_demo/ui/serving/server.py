@@ -17,6 +17,7 @@ from annotations.people.sessions import Sessions
 from vcs_demo.errors import UserError
 from vcs_demo.ui.access import Access
 from vcs_demo.ui.page import CSS, HEAD, THEME
+from vcs_demo.ui.serving import opening
 from vcs_demo.ui.serving.downloads import Downloads
 from vcs_demo.ui.serving.hosts import Hosts
 from vcs_demo.ui.serving.joins import Joins
@@ -24,7 +25,7 @@ from vcs_demo.ui.serving.sign_in import SignIn
 from vcs_demo.ui.serving.wall import Wall
 
 SESSIONS = 1_000  # pages whose state is kept in memory
-CONNECTIONS = 1_000
+CONNECTIONS = 4_000
 
 
 def walled(page: gr.Blocks, access: Access, downloads: Downloads | None, hosts: Hosts, port: int) -> ASGIApp:
@@ -43,6 +44,7 @@ def walled(page: gr.Blocks, access: Access, downloads: Downloads | None, hosts: 
         outer.router.routes.extend(sign_in.routes)
     page.state_session_capacity = SESSIONS
     page.pwa = False
+    page.queue(status_update_rate=2)  # else all who wait are told their place whenever one is answered
     # Gradio would make a table of its last 10,000 events after each event, for a page that is switched off.
     page._queue.ANALYTICS_MAX_EVENTS, page._queue.ANAYLTICS_CACHE_FREQUENCY = 1, sys.maxsize
     gr.mount_gradio_app(
@@ -61,10 +63,13 @@ def walled(page: gr.Blocks, access: Access, downloads: Downloads | None, hosts: 
         css=CSS,
         head=HEAD,
     )
+    inner = outer.routes[-1].app
+    inner.state_holder = opening.Sessions()
+    inner.state_holder.set_blocks(page)
     if downloads:
-        outer.routes[-1].app.router.routes.insert(0, downloads.route)
+        inner.router.routes.insert(0, downloads.route)
     on_space = bool(os.environ.get("SPACE_ID"))
-    return Wall(outer, hosts, Joins(page), sign_in and sign_in.name_of, on_space)
+    return Wall(opening.RememberedPage(outer), hosts, Joins(page), sign_in and sign_in.name_of, on_space)
 
 
 def _account(request: Request) -> str | None:
@@ -101,6 +106,7 @@ class Served:
             access_log=False,
             server_header=False,
             limit_concurrency=CONNECTIONS,
+            timeout_keep_alive=30,
             # Whose X-Forwarded-Proto and -For are true: those of this machine's proxy, or $FORWARDED_ALLOW_IPS.
             forwarded_allow_ips="*" if os.environ.get("SPACE_ID") else None,
         )

@@ -21,7 +21,7 @@ from vcs_demo.ui.serving.joins import Joins
 from vcs_demo.words import explain, problem
 
 LARGEST = 400_000  # bytes of a request; 50 candidates of 1,000 letters, written as JSON escapes, have 300,000
-OPEN_EACH = 200  # requests that one person or address may have open; a page has one or two
+OPEN_EACH = 1_000  # requests that one person or address may have open; a page has one or two
 STATIC = re.compile(
     r"/(assets/.+|static/.+|svelte/.+|favicon\.ico|robots\.txt|manifest\.json|pwa_icon(/\w+)?|(gradio_api/)?theme\.css)"
 )
@@ -99,11 +99,13 @@ class Wall:
             self._open[owner] += 1
             if self._open[owner] > OPEN_EACH:
                 raise Refused(429, "wall.open")
-            receive = await self._body(request, path, owner)
-            scope = self._inner(scope, name, owner)
-            await self.app(scope, receive, send)
-            if JOINS.fullmatch(path):
-                self.joins.settle()
+            body = await self._body(request)
+            queue = self._joined(path, body, owner)
+            scope = self._inner(scope, name, owner, len(body))
+            replayed = _replayed(body, request) if request.method == "POST" else receive
+            await self.app(scope, replayed, send)
+            if queue is not None:
+                self.joins.settle(queue)
         except Refused as refused:
             await self._refusal(request, refused)(scope, receive, send)
         except _ToSignIn as away:
@@ -166,33 +168,31 @@ class Wall:
         forwarded = request.headers.get("x-forwarded-for", "") if self.on_space else ""
         return forwarded.rpartition(",")[2].strip() or (request.client.host if request.client else "?")
 
-    async def _body(self, request: Request, path: str, owner: str) -> Receive:
-        """Read the body, within bounds, and check what would join the queue; return what gives it again."""
-        if request.method != "POST":
-            return request.receive
+    async def _body(self, request: Request) -> bytes:
+        """Read the body of a change, within bounds."""
         body = b""
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > LARGEST:
-                raise Refused(413, "wall.large", most=LARGEST)
-        if JOINS.fullmatch(path):
-            try:
-                self.joins.check(path, body, owner)
-            except UserError as error:
-                raise Refused(429 if error.key in Joins.BUSY else 422, error.key, **error.values) from error
-        messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+        if request.method == "POST":
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > LARGEST:
+                    raise Refused(413, "wall.large", most=LARGEST)
+        return body
 
-        async def replay() -> Message:
-            return messages.pop() if messages else await request.receive()
+    def _joined(self, path: str, body: bytes, owner: str) -> str | None:
+        """Check what would join a queue; return the name of that, or None for everything else."""
+        if not JOINS.fullmatch(path):
+            return None
+        try:
+            return self.joins.check(path, body, owner)
+        except UserError as error:
+            raise Refused(429 if error.key in Joins.BUSY else 422, error.key, **error.values) from error
 
-        return replay
-
-    def _inner(self, scope: Scope, name: str | None, owner: str) -> Scope:
+    def _inner(self, scope: Scope, name: str | None, owner: str, size: int) -> Scope:
         """Return the scope as Gradio may see it: who asks, and no header that would change the page's address."""
         headers = scope["headers"]
         if not self.on_space:
             headers = [(key, value) for key, value in headers if key not in FORWARDED]
-        return scope | {"headers": headers, "vcs_name": name, "vcs_owner": owner}
+        return scope | {"headers": headers, "vcs_name": name, "vcs_owner": owner, "vcs_size": size}
 
     def _with_headers(self, send: Send, static: bool) -> Send:
         async def sending(message: Message) -> None:
@@ -223,6 +223,16 @@ class _ToSignIn(Exception):
         super().__init__()
         query = f"?{request.url.query}" if request.url.query else ""
         self.response = RedirectResponse(f"./login{query}", 303)
+
+
+def _replayed(body: bytes, request: Request) -> Receive:
+    """Return what gives a body again that was read already."""
+    messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def receive() -> Message:
+        return messages.pop() if messages else await request.receive()
+
+    return receive
 
 
 def _among(patterns: Iterable[re.Pattern], path: str) -> bool:
