@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from vcs_demo.errors import UserError, quoted
-from vcs_demo.text import nfc, written_hash
+from vcs_demo.text import folded, nfc, writings, written_hash
 
 LABELS = ("hard", "false_negative", "trivial", "unsure")
 MAX_TEXT = 20_000  # characters
@@ -75,7 +75,7 @@ class Candidate:
         """
         texts = {"query": nfc(query), "positive": nfc(positive), "passage": nfc(passage)}
         for name, text in texts.items():
-            if not text.strip():
+            if not folded(text):
                 raise UserError(f"The {name} is empty; every candidate needs a query, a positive, a passage.")
             if len(text) > MAX_TEXT:
                 raise UserError(f"The {name} has {len(text):,} characters; at most {MAX_TEXT:,} are allowed.")
@@ -135,6 +135,12 @@ def candidate_id(query: str, positive: str, passage: str) -> str:
     """Return the id of a triple: the same texts (up to case and spaces) have the same id, whatever the version."""
     hashes = "\n".join(written_hash(text) for text in (query, positive, passage))
     return hashlib.sha256(hashes.encode()).hexdigest()[:16]
+
+
+def alike_ids(candidate: Candidate) -> frozenset[str]:
+    """Return the ids of the triple in each of its `writings`: the ids under which a pool may have it already."""
+    texts = (candidate.query, candidate.positive, candidate.passage)
+    return frozenset(candidate_id(*written) for written in set(zip(*map(writings, texts), strict=True)))
 
 
 def checked(candidate: Candidate) -> Candidate:

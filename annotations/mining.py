@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from annotations.candidates import Candidate
+from annotations.candidates import Candidate, alike_ids
 from vcs_demo.benchmark.tasks import RerankingTask, RetrievalTask
 from vcs_demo.errors import UserError
 from vcs_demo.rankers.base import Ranker
@@ -177,7 +177,7 @@ class _Miner:
                 seen.add(content_hash(passage))
                 hit = {"passage_id": passage_id, "passage": passage, "rank": rank, "score": score}
                 candidate = Candidate.create(**facts | hit)
-                if candidate.id in self.skip:
+                if not self.skip.isdisjoint(alike_ids(candidate)):
                     self.rejected["already_there"] += 1
                 else:
                     candidates.append(candidate)

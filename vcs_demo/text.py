@@ -124,9 +124,13 @@ def content_hash(text: str) -> str:
 
 def content_hashes(text: str) -> frozenset[str]:
     """Return the hashes by which a text may be listed: of its folded form, and of the ways it may have been written."""
-    plain, form = _visible(text), folded(text)
-    new_place = _IN_OLD_PLACE.sub(lambda pair: _NEW_PLACE[pair[0]], form)
-    return frozenset(map(written_hash, (form, plain, new_place, text)))
+    return frozenset(map(written_hash, writings(text)))
+
+
+def writings(text: str) -> tuple[str, str, str, str]:
+    """Return a text as it is written; folded; folded but for tone marks; folded, with these in the newer placement."""
+    form = folded(text)
+    return text, form, _visible(text), _IN_OLD_PLACE.sub(lambda pair: _NEW_PLACE[pair[0]], form)
 
 
 def written_hash(text: str) -> str:

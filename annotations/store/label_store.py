@@ -10,7 +10,7 @@ from typing import Any, Unpack
 
 from annotations.assignment.leases import Lease, Leases, lent
 from annotations.assignment.rules import AssignmentRules, changed, read_rules
-from annotations.candidates import Candidate, as_record, checked, from_record
+from annotations.candidates import Candidate, alike_ids, as_record, checked, from_record
 from annotations.database.connection import LabelDatabase
 from annotations.database.eventlog import log_path
 from annotations.database.events import Facts, new_event, stamp, text
@@ -77,16 +77,27 @@ class LabelStore(StandingLabels):
     def add_candidates(self, candidates: Iterable[Candidate]) -> tuple[int, int]:
         """Add candidates in one transaction; return how many are new and how many were already there.
 
+        A triple that is there in another writing (see `alike_ids`) is there already.
+
         Raises:
             UserError: one of them is malformed; then none is added.
             DatabaseUnavailable: they could not be saved; then none is added.
         """
-        records = [as_record(checked(candidate)) | {"at": stamp(self.clock())} for candidate in candidates]
+        new = [checked(candidate) for candidate in candidates]
+        at, added = stamp(self.clock()), []
         with self.database.write():
-            add = "INSERT OR IGNORE INTO candidates"
-            added = [record for record in records if self.database.insert(add, record).rowcount]
+            for candidate, ids in zip(new, map(alike_ids, new), strict=True):
+                record = as_record(candidate) | {"at": at}
+                if self._is_there(ids - {candidate.id}):
+                    continue
+                if self.database.insert("INSERT OR IGNORE INTO candidates", record).rowcount:
+                    added.append(record)
             self.database.to_log([{"kind": "candidate"} | record for record in added])
-        return len(added), len(records) - len(added)
+        return len(added), len(new) - len(added)
+
+    def _is_there(self, ids: Collection[str]) -> bool:
+        query = f"SELECT 1 FROM candidates WHERE id IN ({', '.join('?' * len(ids))}) LIMIT 1"
+        return bool(ids) and bool(self.database.rows(query, [*ids]))
 
     def candidate(self, candidate_id: str) -> Candidate:
         """Return a candidate by id; raises UserError."""

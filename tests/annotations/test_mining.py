@@ -199,3 +199,34 @@ def test_it_agrees_with_sentence_transformers(tiny_model_dir):
     found = {(c.query, c.positive, c.passage) for c in ours.candidates}
     assert found == {(row["query"], row["answer"], row["negative"]) for row in theirs}
     assert 0 < len(found) < 3 * len(pairs)  # the margin did something
+
+
+def test_a_passage_that_looks_like_a_positive_is_no_negative_of_it():
+    passages = {
+        "caa-0": "Viêm tuỵ cấp là gì.",
+        "cbb-0": "Vi\u200bêm tuỵ cấp là gì.",
+        "ccc-0": "Viêm tụy cấp  là gì.",
+        "cdd-0": "Nghỉ ngơi vì bị sốt đỏ da.",
+        "cee-0": "Nghỉ ngơi vì bị sốt\ufeff ðỏ da.",
+    }
+    task = task_of(passages, {"q1": {"caa-0"}})
+    result = mine(task, TableRanker({"Câu hỏi q1?": [1.0, 0.9, 0.8, 0.7, 0.6]}))
+    assert [c.passage_id for c in result.candidates] == ["cdd-0"] and result.rejected == {"same_text": 3}
+
+
+def test_a_pool_that_is_written_otherwise_is_there_already(store):
+    """Of two placements and with what does not show in it, mined and imported."""
+    passages = {"caa-0": "Bệnh viện.", "cbb-0": "Uống thuốc khi hoá trị."}
+    ways = [
+        passages,
+        passages | {"cbb-0": "Uống thuốc khi hóa trị.\u200b"},
+        passages | {"cbb-0": "Uống thuốc khi hóa trị."},
+    ]
+    for way in ways:
+        result = mine(task_of(way, {"q1": {"caa-0"}}), TableRanker({"Câu hỏi q1?": [1.0, 0.5]}))
+        assert len(result.candidates) == 1
+        store.add_candidates(result.candidates)
+    assert [candidate.passage for candidate in store.candidates()] == ["Uống thuốc khi hoá trị."]
+    skip = [candidate.id for candidate in store.candidates()]
+    again = mine(task_of(ways[1], {"q1": {"caa-0"}}), TableRanker({"Câu hỏi q1?": [1.0, 0.5]}), skip=skip)
+    assert again.candidates == [] and again.rejected == {"already_there": 1}

@@ -294,3 +294,11 @@ def test_an_existing_database_is_opened_without_heavy_imports(tmp_path):
     )
     command = [sys.executable, "-c", code, str(tmp_path / "labels.db")]
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "set()\n"
+
+
+def test_ids_are_those_of_pools_made_before_texts_were_folded(store, make):
+    written = make(1, passage="Viêm tuỵ cấp \u200b Ðau.")
+    assert written.id == "dbeea1e549707539" and make(1).id == "8ba589af06010004"
+    assert store.add_candidates([written]) == (1, 0)
+    assert store.add_candidates([make(1, passage="Viêm tuỵ cấp \u200b  ðau.")]) == (0, 1)
+    assert store.add_candidates([make(1, passage="Thuỷ đậu."), make(1, passage="Thủy đậu.")]) == (1, 1)

@@ -172,3 +172,17 @@ def test_what_cannot_be_read_is_one_sentence(tmp_path):
 
 def test_the_fingerprint_of_rows_stays_what_unfinished_runs_and_cards_say():
     assert training_set(LABELS).fingerprint == "0508abbb536f5a6b"
+
+
+def test_texts_that_look_alike_are_one_to_the_training():
+    labels = [
+        said("Viêm tuỵ là gì?", "Đau bụng.", "hard"),
+        said("Viêm tụy là gì?\u200b", "Ðau bụng.", "false_negative"),
+        said("Viêm tụy là gì?", "Thuốc\u00ad này trị đau đầu.", "hard"),
+    ]
+    found = training_set(labels)
+    assert all(negative is None for _, _, negative in found.rows) and len(found.query_hashes) == 1
+    assert HeldOut([retrieval_task("vimedretrieve", "here", "test", [ROW])]).has("Viêm tuỵ\u200b là  gì")
+
+
+ROW = {"question": "Viêm tụy là gì?", "context": "Viêm tụy là bệnh của tuyến tụy."}

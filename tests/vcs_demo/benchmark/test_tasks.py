@@ -220,3 +220,40 @@ def test_the_fingerprint_follows_the_content():
     one, same = reranking_task("virerank", "a", rows), reranking_task("virerank", "b", rows)
     rows[0]["neg"] = ["Trời râm."]
     assert one.fingerprint == same.fingerprint != reranking_task("virerank", "a", rows).fingerprint
+
+
+def test_texts_of_which_nothing_shows_are_dropped_and_counted():
+    rows = [
+        {"question": "Ho?", "context": "Uống nước."},
+        {"question": "Sốt?", "context": "\u200b\ufeff"},
+        {"question": "\u2060", "context": "Uống nước."},
+    ]
+    task = retrieval_task("vimedretrieve", "here", "test", rows)
+    assert list(task.passages.values()) == ["Uống nước ."] and len(task.queries) == 1
+    assert (task.notes["empty_contexts"], task.notes["empty_questions"]) == (1, 1)
+    group = {"anchor": "Ho.", "pos": ["Ho khan.", "\u3164"], "neg": ["\u00ad", "Ngủ."]}
+    assert sorted(reranking_task("virerank", "here", [group]).passages.values()) == ["Ho khan.", "Ngủ."]
+
+
+def test_texts_that_look_alike_are_one_in_the_judgements():
+    rows = [
+        {"question": "Viêm tuỵ là gì?", "context": "Viêm tuỵ là bệnh."},
+        {"question": "Viêm tụy là gì?\u200b", "context": "Viêm tụy là bệnh."},
+    ]
+    task = retrieval_task("vimedretrieve", "here", "test", rows)
+    assert len(task.queries) == 1 and len(task.passages) == 2
+    assert list(task.qrels.values()) == [frozenset(task.passages)]
+    group = {
+        "anchor": "Ho.",
+        "pos": ["Viêm tuỵ.", "Viêm tụy."],
+        "neg": ["Vi\u200bêm tụy.", "Ngủ.", "Ngủ\ufeff."],
+    }
+    task = reranking_task("virerank", "here", [group])
+    assert len(task.passages) == 2 and len(task.qrels["a00000"]) == 1
+
+
+def test_ids_and_fingerprints_are_those_of_before():
+    rows = [{"question": "Viêm tuỵ\u200b là gì?", "context": "Viêm tuỵ là bệnh."}]
+    task = retrieval_task("vimedretrieve", "here", "test", rows)
+    assert (list(task.queries), list(task.passages)) == (["q8b99878ef093"], ["ca9f7ca63b85a-0"])
+    assert load_task("vimedretrieve").fingerprint == "e21ba301596f6d9c"

@@ -95,6 +95,28 @@ def test_queries_that_were_trained_on_are_left_out_and_counted(task, tiny_model_
         evaluate(task, ranker)
 
 
+def test_queries_are_recognised_in_lists_made_before_texts_were_folded(tiny_model_dir, tmp_path):
+    import shutil
+    from hashlib import sha256
+
+    trained = shutil.copytree(tiny_model_dir, tmp_path / "trained")
+    listed = ["viêm tuỵ cấp là gì?", "thủy đậu là gì?", "sốt\u200b là gì?"]
+    lines = (sha256(text.encode()).hexdigest() for text in listed)
+    (trained / "training_queries.txt").write_text("\n".join(lines), "utf-8")
+    asked = [
+        "Viêm tụy cấp là gì?",
+        "Thuỷ  đậu là gì?",
+        "Sốt\u200b là gì?",
+        "Ho là gì?",
+        "Gan?",
+        "Tim?",
+        "Da?",
+    ]
+    rows = [{"question": question, "context": f"Đoạn {number}."} for number, question in enumerate(asked)]
+    run = evaluate(retrieval_task("vimedretrieve", "here", "test", rows), DenseRanker("trained", trained))
+    assert (run.skipped, run.queries) == (3, 4)
+
+
 def test_reranking_scores_each_querys_own_candidates_only():
     rows = [
         {"anchor": "Trời mưa to.", "pos": ["Mưa to."], "neg": ["Trời nắng."]},
