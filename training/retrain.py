@@ -56,7 +56,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _end_with_input() -> None:
     """End as after SIGTERM once standard input ends: the app that started this, and holds its other end, is gone."""
-    sys.stdin.buffer.read()
+    while os.read(0, 4096):  # not by sys.stdin, whose lock Python waits for at its own end
+        pass
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(SECONDS_TO_END)
     os._exit(130)

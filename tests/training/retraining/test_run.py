@@ -263,6 +263,16 @@ def test_a_training_ends_with_the_app_that_started_it_and_keeps_its_checkpoint(
     assert not _lives(child) and list(partial.glob("checkpoints/*/whole"))
 
 
+def test_a_training_that_the_page_started_ends_well_while_the_page_lives():
+    words = [sys.executable, str(ROOT / "training" / "retrain.py"), "--help"]
+    environment = os.environ | {"_VCS_ENDS_WITH_INPUT": "1"}
+    with subprocess.Popen(
+        words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment
+    ) as process:
+        said = process.stdout.read().decode()  # the input stays open
+        assert process.wait(timeout=60) == 0, said
+
+
 def _lives(pid):
     try:
         return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
