@@ -223,7 +223,10 @@ def _prepared(
             raise UserError(
                 f"There are no labels in {quoted(labels)}; label some candidates first, or leave --labels out."
             )
-    return load_rankers(rankers), judgements
+    loaded = load_rankers(rankers)
+    for ranker in loaded:
+        _ = ranker.training_hashes  # refuses where nobody can tell them
+    return loaded, judgements
 
 
 def _runs_table(runs: Sequence["Run"], paper: bool) -> Table:

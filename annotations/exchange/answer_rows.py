@@ -5,7 +5,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from annotations.candidates import CANDIDATE_FIELDS, Candidate, checked
+from annotations.candidates import CANDIDATE_FIELDS, Candidate, check_length, checked
 from annotations.database.events import new_event, stamp, text
 from annotations.people.pseudonyms import is_pseudonym
 from vcs_demo.errors import UserError, quoted
@@ -86,6 +86,8 @@ def candidate_of(row: dict[str, Any]) -> Candidate:
         if isinstance(value, int) and abs(value) > 2**53:
             raise UserError(f"The {name} is out of range.")
     values = {name: row.get(name) if name in _NUMBERS else row.get(name) or "" for name in CANDIDATE_FIELDS}
+    for name in ("query", "positive", "passage"):
+        check_length(name, values[name])
     if values["positive"] and content_hash(values["positive"]) == content_hash(values["passage"]):
         raise UserError("The passage has the same text as the positive; one of the two is wrong.")
     return checked(Candidate(**values))

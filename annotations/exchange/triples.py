@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from annotations.candidates import Candidate, checked_split
+from annotations.candidates import Candidate, check_length, checked_split
 from annotations.rows import ImportReport, RowProblem
 from annotations.store.label_store import LabelStore
 from vcs_demo.errors import UserError, quoted
@@ -163,6 +163,8 @@ def _candidates(row: dict[str, Any], defaults: dict[str, str]) -> list[Candidate
         raise UserError(f"The row's lists make over {MAX_PER_ROW:,} triples; split it.")
     if len(texts["positive"]) * len(texts["passage"]) > 1:
         facts = {name: value for name, value in facts.items() if name not in ("positive_id", "passage_id")}
+    for name, of_name in texts.items():
+        check_length(name, *of_name)
     positives = {content_hash(text) for text in texts["positive"]}
     if any(content_hash(text) in positives for text in texts["passage"]):
         raise UserError("A negative has the same text as a positive; one of the two is wrong.")

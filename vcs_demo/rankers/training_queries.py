@@ -2,11 +2,13 @@
 
 import os
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
 from vcs_demo.errors import UserError, quoted
 from vcs_demo.files import state_of
+from vcs_demo.paths import tail
 from vcs_demo.rankers.base import HASH_DIGITS
 from vcs_demo.reading.texts import lines
 
@@ -36,7 +38,7 @@ def training_hashes(folder: Path) -> frozenset[str] | None:
 @lru_cache(maxsize=16)
 def _read(path: Path, state: tuple[int, ...]) -> frozenset[str]:
     hashes = set()
-    for number, line in lines(path):
+    for number, line in _lines(path):
         text = line.lower()
         if _HASH.fullmatch(text):
             hashes.add(text[:HASH_DIGITS])
@@ -58,5 +60,12 @@ def _read(path: Path, state: tuple[int, ...]) -> frozenset[str]:
     return frozenset(hashes)
 
 
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
+    try:
+        yield from lines(path)
+    except UserError as error:
+        raise UserError(f"In {quoted(tail(path.parent, 2))}: {error}") from error
+
+
 def _name(path: Path) -> str:
-    return quoted("/".join(path.parts[-2:]))
+    return quoted(tail(path, 3))

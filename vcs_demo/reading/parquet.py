@@ -8,9 +8,9 @@ from typing import Any
 from vcs_demo.errors import UserError, quoted, reason
 
 MAX_ROWS = 2_000_000
-MAX_VALUES = 20_000_000  # of one column, in all lists
-MAX_UNPACKED = 1024**3  # bytes
-_AT_ONCE = 256 * 1024**2  # bytes that a batch may come to, should every cell be as large as its row group
+MAX_VALUES = 5_000_000  # of one column, in all lists
+MAX_UNPACKED = 512 * 1024**2  # bytes
+_AT_ONCE = 128 * 1024**2  # bytes that a batch may come to, should every cell be as large as its row group
 _BATCH = 1_000  # rows
 
 

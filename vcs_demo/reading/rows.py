@@ -16,7 +16,7 @@ from typing import Any
 from vcs_demo.background import TRANSFORMERS
 from vcs_demo.errors import UserError, quoted, reason
 from vcs_demo.reading import parquet
-from vcs_demo.reading.texts import check_file, head, opened
+from vcs_demo.reading.texts import check_file, encoding_of, head, opened
 from vcs_demo.tables import unguard
 
 JSON, TABLES, PARQUET = (".jsonl", ".ndjson", ".json"), (".csv", ".tsv"), ".parquet"
@@ -80,6 +80,7 @@ def read_rows(path: Path) -> Rows:
         return _table(path)
     if path.suffix.lower() in JSON:
         return Rows(path, (), _json(path))
+    encoding_of(path)  # a compressed file or a workbook says so
     raise UserError(f"{quoted(path.name)} cannot be read; give a file that ends in {', '.join(ENDINGS)}.")
 
 
