@@ -22,10 +22,23 @@ class AppFailed(Exception):
 @contextmanager
 def running_app(data: Path) -> Iterator[str]:
     """Start the app on a free port with this data directory; yield its address; stop it, and what it started."""
-    log = data.with_name("app.log")
+    process, url = started(data, free_port())
+    try:
+        yield url
+    finally:
+        killed(process)
+
+
+def free_port() -> int:
+    """Return a port of this machine on which nothing listens now."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+        return free.getsockname()[1]
+
+
+def started(data: Path, port: int) -> tuple[subprocess.Popen, str]:
+    """Start the app with this data directory; return its process and its address; raises AppFailed."""
+    log = data.with_name("app.log")
     environment = {
         name: value
         for name, value in os.environ.items()
@@ -40,17 +53,20 @@ def running_app(data: Path) -> Iterator[str]:
             start_new_session=True,
         )
     url = f"http://127.0.0.1:{port}/"
-    try:
-        end = time.monotonic() + START
-        while not _answers(url):
-            if process.poll() is not None or time.monotonic() > end:
-                raise AppFailed(f"app.py does not answer at {url}; it printed: {log.read_text()[-2000:]}")
-            time.sleep(0.1)
-        yield url
-    finally:
-        with suppress(ProcessLookupError):  # and a training that it may have started
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    end = time.monotonic() + START
+    while not _answers(url):
+        if process.poll() is not None or time.monotonic() > end:
+            killed(process)
+            raise AppFailed(f"app.py does not answer at {url}; it printed: {log.read_text()[-2000:]}")
+        time.sleep(0.1)
+    return process, url
+
+
+def killed(process: subprocess.Popen) -> None:
+    """End the app at once, and a training that it may have started."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 def _answers(url: str) -> bool:

@@ -157,6 +157,83 @@ def test_a_key_held_or_with_a_modifier_presses_nothing(desk, labels):
     assert len(labels()) == before
 
 
+def pressed(page, **event):
+    """Press a key as a layout or an input method would tell of it."""
+    page.evaluate(
+        "(e) => document.body.dispatchEvent(new KeyboardEvent('keydown', {bubbles: true, cancelable: true, ...e}))",
+        event,
+    )
+
+
+@pytest.mark.parametrize(
+    ("event", "says"),
+    [
+        ({"key": "&", "code": "Digit1"}, "Saved: .*Hard negative"),  # AZERTY
+        ({"key": "1", "code": "Digit1", "shiftKey": True}, "Saved: .*Hard negative"),  # AZERTY with Shift
+        ({"key": "â", "code": "Digit2"}, "Saved: .*False negative"),  # a Vietnamese layout
+        ({"key": "3", "code": "Numpad3"}, "Saved: .*Trivial"),
+        ({"key": "Process", "code": "Digit4", "keyCode": 229}, "Saved: .*Can't judge"),  # an input method
+        ({"key": "Process", "code": "KeyS", "keyCode": 229}, "Skipped"),
+        ({"key": "ы", "code": "KeyS"}, "Skipped"),  # another script
+        ({"key": "s", "code": "Semicolon"}, "Skipped"),  # Dvorak: what is printed on the key counts
+    ],
+)
+def test_keys_work_on_every_layout(desk, event, says):
+    pressed(desk, **event)
+    expect(desk.locator("#vcs-said")).to_contain_text(re.compile(says))
+
+
+def test_keys_that_mean_something_else_press_nothing(desk, labels):
+    before = len(labels())
+    for event in (
+        {"key": "!", "code": "Digit1", "shiftKey": True},  # QWERTY with Shift
+        {"key": "End", "code": "Numpad1"},  # without NumLock
+        {"key": "o", "code": "KeyS"},  # Dvorak
+        {"key": "1", "code": "Digit1", "isComposing": True},
+        {"key": "&", "code": "Digit1", "altKey": True},
+        {"key": "&", "code": "Digit1", "metaKey": True},
+        {"key": "Process", "code": "Digit1", "keyCode": 229, "repeat": True},
+        {"key": "Dead", "code": "BracketLeft"},
+        {"key": "Unidentified", "code": ""},
+    ):
+        pressed(desk, **event)
+    desk.locator("#vcs-note textarea, #vcs-note input").first.focus()
+    desk.evaluate(
+        "document.activeElement.dispatchEvent(new KeyboardEvent("
+        "'keydown', {key: 'Process', code: 'Digit1', keyCode: 229, bubbles: true, composed: true}))"
+    )
+    desk.keyboard.press("Escape")
+    press_and_await(desk, "s", "Skipped")
+    assert len(labels()) == before
+
+
+def test_a_double_click_answers_once_and_takes_back_once(desk, labels):
+    before = len(labels())
+    desk.locator("#vcs-key-1").dblclick()
+    expect(desk.locator("#vcs-said")).to_contain_text(re.compile("Saved: .*Hard negative"))
+    press_and_await(desk, "s", "Skipped")
+    assert len(labels()) == before + 1
+    press_and_await(desk, "2", re.compile("Saved: .*False negative"))
+    desk.locator("#vcs-key-u").dblclick()
+    expect(desk.locator("#vcs-said")).to_contain_text("Taken back")
+    press_and_await(desk, "s", "Skipped")
+    assert len(labels()) == before + 1
+
+
+def test_a_text_beyond_a_limit_gets_a_sentence_and_stays_in_its_box(desk, labels, open_tab):
+    before, note = len(labels()), desk.locator("#vcs-note textarea, #vcs-note input").first
+    note.fill("đ" * 5_001)
+    desk.locator("#vcs-judge").click()
+    press_and_await(desk, "1", "5,001 characters")
+    assert len(note.input_value()) == 5_001 and len(labels()) == before
+    note.fill("")
+    open_tab(desk, "Search")
+    expect(search(desk, "đ" * 1_001)).to_have_count(0)
+    expect(desk.locator("#vcs-search-results")).to_contain_text("1,001 characters")
+    query = desk.locator("#vcs-search-query textarea, #vcs-search-query input").first
+    assert len(query.input_value()) == 1_001
+
+
 def test_labels_can_be_taken_along(desk, labels, tmp_path):
     press_and_await(desk, "1", re.compile("Saved: .*Hard negative"))
     desk.get_by_role("button", name="Take the labels with you").click()

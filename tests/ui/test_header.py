@@ -8,6 +8,7 @@ import pytest
 from vcs_demo.ui.access import Access, Person
 from vcs_demo.ui.header import backup_line, status_line
 from vcs_demo.ui.page import build_app
+from vcs_demo.ui.warm_up import WarmUp
 
 NOW = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
 ROLES = ("annotator", "adjudicator", "admin")
@@ -71,10 +72,30 @@ def test_annotators_and_visitors_are_told_nothing():
     assert backup_line(pushes(), Access("read-only"), Person("visitor"), "en") == ""
 
 
-def test_a_missing_destination_is_told_to_admins_of_a_space_alone():
+def test_whoever_labels_on_a_space_without_a_backup_is_told_that_labels_will_not_last():
     assert "VCS_BACKUP_REPO" in line(None, "space")
-    assert [line(None, "space", role) for role in ROLES[:2]] == ["", ""]
-    assert [line(None, mode) for mode in ("single", "accounts")] == ["", ""]
+    for role in ROLES[:2]:
+        assert "lost when this Space restarts" in line(None, "space", role)
+        assert "VCS_BACKUP_REPO" not in line(None, "space", role)
+        assert "sẽ mất khi Space này khởi động lại" in line(None, "space", role, "vi")
+    assert backup_line(None, Access("space"), Person("visitor"), "en") == ""
+    assert [line(None, mode, role) for mode in ("single", "accounts") for role in ROLES] == [""] * 6
+
+
+def test_a_failing_push_is_told_to_whoever_labels_on_a_space_without_its_details():
+    told = line(pushes(error="the token is refused"), "space", "annotator")
+    assert "may not last" in told and "token" not in told
+    assert line(pushes(), "space", "annotator") == ""
+    assert "the token is refused" in line(pushes(error="the token is refused"), "space", "adjudicator")
+
+
+def test_a_space_without_a_backup_says_so_in_its_log(monkeypatch, store, library, caplog):
+    monkeypatch.setattr(WarmUp, "again", lambda self: None)
+    WarmUp(library, store).start()
+    assert caplog.text == ""
+    monkeypatch.setenv("SPACE_ID", "team/space")
+    WarmUp(library, store).start()
+    assert "set VCS_BACKUP_REPO" in caplog.text
 
 
 def test_the_page_shows_the_backup_to_whom_it_may(monkeypatch, tmp_path, handlers):

@@ -24,7 +24,7 @@ LEAST = {  # the least role that a handler answers
         compare.search.choose compare.search.run compare.search.refill compare.search.rerun compare.search.<lambda>
         compare.rerank.fill compare.rerank.choose compare.rerank.run compare.rerank.refill compare.rerank.rerun
         compare.query_comparison.refill compare.query_comparison.run compare.query_comparison.<lambda>
-        compare.leaderboard.show compare.leaderboard.tick compare.leaderboard.<lambda>
+        compare.leaderboard.show compare.leaderboard.opened compare.leaderboard.tick compare.leaderboard.<lambda>
         compare.search.search compare.rerank.rerank compare.leaderboard.leaderboard
         train.experiments.refill train.experiments.show train.retrain.show_command
         components.updates components.preferred page.refresh page.show_person page.show_backup

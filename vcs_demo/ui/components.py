@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import gradio as gr
 
 from vcs_demo.errors import UserError, quoted
+from vcs_demo.ui.html import refusal
 from vcs_demo.words import problem, say
 
 QUIET = {"api_visibility": "private", "show_progress": "hidden"}  # of events that only the page uses
@@ -36,6 +37,22 @@ def api_errors() -> Iterator[None]:
         yield
     except UserError as error:
         raise gr.Error(str(error), print_exception=False) from error
+
+
+def cut_off(words: "Localised", job: str) -> dict[str, str]:
+    """Make the line that says what became of a job with which the connection was lost.
+
+    It shows after the reload (`place.js`) until the job is begun again.
+
+    Returns:
+        What an event takes that begins the job.
+    """
+    texts = {"value": lambda lang: refusal(say(lang, f"cut_off.{job}"))}
+    words.make(gr.HTML, texts, container=False, elem_id=f"vcs-cut-{job}", elem_classes="vcs-cut")
+    return {"js": f"(...values) => {{ vcsPlace.started('{job}'); return values; }}"}
+
+
+ENDED = {"fn": None, "inputs": None, "outputs": None, "js": "() => { vcsPlace.ended(); }"}  # a job, however
 
 
 def number(value: object) -> float:

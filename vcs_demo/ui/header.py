@@ -23,7 +23,9 @@ def signed_in_line(access: Access, person: Person, lang: str) -> str:
 
 
 def backup_line(state: PushState | None, access: Access, person: Person, lang: str) -> str:
-    """Say when labels were last pushed or why not, to who answers for them; empty for everyone else.
+    """Say when labels were last pushed or why not, to who answers for them.
+
+    Whoever labels on a Space is told where labels may be lost with it. Empty where there is nothing to tell.
 
     Args:
         state: of the pushes; None where no backup destination is set, which matters on a Space alone: its disk is
@@ -32,10 +34,14 @@ def backup_line(state: PushState | None, access: Access, person: Person, lang: s
         person: who is asking.
         lang: of the sentence.
     """
-    if not person.may_decide:
+    lasting = access.mode != "space"
+    if lasting and state is None or not person.may_label:
         return ""
+    if not person.may_decide:
+        at_risk = not lasting and (state is None or state.error)
+        return refusal(say(lang, "backup.at_risk")) if at_risk else ""
     if state is None:
-        return refusal(say(lang, "backup.none")) if access.mode == "space" and person.may_run else ""
+        return refusal(say(lang, "backup.none" if person.may_run else "backup.at_risk"))
     facts = {"destination": state.destination, "time": _time(state.last_success)}
     if state.error:
         last = f" {say(lang, 'backup.last', **facts)}" if state.last_success else ""

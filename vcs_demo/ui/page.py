@@ -62,7 +62,7 @@ def build_app(
         with gr.Tabs() as tabs:
             searching = search.build(library, words, language, access)
             reranking = rerank.build(library, words, language, access)
-            compared = leaderboard.build(library, words, language, access, warm.finished)
+            compared = leaderboard.build(library, words, language, access, warm)
             miners = judge.build(library, store, words, language, access, warm, downloads)
             adjudicate.build(store, words, language, access)
             audit.build(store, words, language, access, downloads)
@@ -94,8 +94,8 @@ def build_app(
         gr.on([field.change for field in fields], None, fields, None, js=REMEMBER_FIELDS, **QUIET)
         for tab in tabs.children:
             tab.select(None, None, None, js=REMEMBER_TAB.format(id=tab.id), **QUIET)
-        greeted = page.load(preferred, None, language, **QUIET)
-        greeted.then(None, [tabs, *fields], [tabs, *fields], js="vcsPlace.restored", **QUIET)
+        page.load(preferred, None, language, **QUIET)
+        page.load(None, [tabs, *fields], [tabs, *fields], js="vcsPlace.restored", **QUIET)
         for event in (page.load, trained.then):
             event(refresh, None, [*pickers, bases], **QUIET)
         for event in (page.load, language.change):

@@ -9,6 +9,12 @@ window.vcsPlace = (() => {
   const forget = (place) => { try { sessionStorage.removeItem(name(place)); } catch { /* none */ } };
   // As the page loads its fields change to their first values, so what the tab had is read before that.
   const before = { tab: recall("tab"), fields: recall("fields"), running: recall("running") };
+  const loaded = () => {
+    if (before.running) document.body.classList.add("vcs-cut-" + before.running);
+    if (before.running !== "train") forget("running");
+    const text = { search: 0, rerank: 5 }, place = before.tab || "search";  // where it is among the fields
+    if (before.fields?.[text[place]]) setTimeout(() => document.getElementById(`vcs-${place}-go`)?.click(), 500);
+  };
   return {
     remember,
     forget,
@@ -21,8 +27,12 @@ window.vcsPlace = (() => {
         const changed = same && JSON.stringify(before.fields[n]) !== JSON.stringify(value);
         return changed ? { value: before.fields[n], ...unchanged } : unchanged;
       });
+      loaded();
       return [before.tab ? { selected: before.tab, ...unchanged } : unchanged, ...old];
     },
+    // A job that a page began ends with its connection, except a training; after the reload its panel says so.
+    started: (job) => { remember("running", job); document.body.classList.remove("vcs-cut-" + job); },
+    ended: () => forget("running"),
     clear: () => { ["tab", "fields", "running", "adjudicate"].forEach(forget); },
   };
 })();

@@ -2,6 +2,7 @@
 
 import logging
 import math
+import os
 import threading
 import time
 
@@ -13,7 +14,7 @@ from vcs_demo.errors import UserError, reason
 from vcs_demo.library import Library
 from vcs_demo.measuring.evaluate import evaluate_kept
 from vcs_demo.rankers.catalog import OURS, load_ranker
-from vcs_demo.words import explain
+from vcs_demo.words import explain, say
 
 STARTER_POOL = 120  # candidates mined from the miniature for the first start
 PAUSE = 10  # seconds before what failed is tried again
@@ -45,6 +46,8 @@ class WarmUp:
         """Begin, once."""
         if self.pusher:
             self.pusher.start()
+        elif os.environ.get("SPACE_ID"):
+            log.warning("%s", say("en", "backup.none"))
         self.again()
 
     def again(self) -> None:

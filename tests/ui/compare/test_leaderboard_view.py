@@ -81,6 +81,9 @@ def test_the_main_measure_is_the_papers():
 def test_before_the_first_run_the_page_says_what_is_going_on(run):
     assert "being computed" in shown("virerank", False, "en", warming=True)[2]
     assert "No run yet" in shown("virerank", False, "en", warming=False)[2]
+    failed = shown("virerank", False, "en", warming=False, failure="<b>no room</b>")[2]
+    assert "could not be computed: &lt;b&gt;no room" in failed
+    assert "being computed" in shown("virerank", False, "en", warming=True, failure="no room")[2]  # again
     kept(run, 1, task="virerank")
     html, plot, note = shown("virerank", True, "en", warming=False)
     assert note == "" and plot["visible"] and "map (paper)" in html

@@ -4,7 +4,9 @@ import gradio as gr
 import pytest
 
 from vcs_demo.errors import UserError
+from vcs_demo.ui.access import Access
 from vcs_demo.ui.compare.rerank import RERANKING_TASKS, api, filled, groups_of, parsed, reranked
+from vcs_demo.ui.page import build_app
 
 QUERY = "Trẻ sốt cao nên làm gì?"
 
@@ -15,6 +17,22 @@ def test_lines_are_candidates_and_a_plus_marks_the_relevant():
         [True, False, False, True],
     )
     assert parsed(None) == parsed("\n \n") == ([], [])
+    assert parsed("một\u2028hai\x85ba\r\nbốn\rnăm")[0] == ["một\u2028hai\x85ba", "bốn", "năm"]
+
+
+def test_a_paste_as_large_as_the_limits_allow_is_ranked_whole_and_what_is_beyond_gets_a_sentence(library):
+    longest = ["đau đầu " * 624 + f"số {number:02d} x" for number in range(49)] + ["trẻ sốt cao"]
+    *_, html = reranked(library, "trẻ sốt cao", "\n".join(longest), ["bm25"], "en")
+    assert html.count("<li") == 50 and "số 48 x" in html
+    with pytest.raises(UserError, match="Candidate 2 has 5,001 characters; give 1 to 5,000"):
+        list(reranked(library, "trẻ sốt cao", "một\n" + "x" * 5_001, ["bm25"], "en"))
+
+
+def test_no_field_of_the_page_cuts_what_is_typed_into_it(own_data_dir):
+    page, warm = build_app("mini", Access("single"))
+    fields = [block for block in page.blocks.values() if isinstance(block, gr.Textbox)]
+    assert fields and [field.max_length for field in fields] == [None] * len(fields)
+    warm.store.close()
 
 
 def test_marked_candidates_give_every_ranker_an_average_precision(library, tiny):

@@ -1,6 +1,5 @@
 """The Leaderboard tab: runs with intervals, the paper's reported figures, and computing more."""
 
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -16,8 +15,9 @@ from vcs_demo.rankers.catalog import OURS
 from vcs_demo.tables import Table, figure
 from vcs_demo.ui.access import Access, Person, guarded
 from vcs_demo.ui.compare import query_comparison
-from vcs_demo.ui.components import QUIET, Localised
+from vcs_demo.ui.components import ENDED, QUIET, Localised, cut_off
 from vcs_demo.ui.html import notice, progress, refusal, tables
+from vcs_demo.ui.warm_up import WarmUp
 from vcs_demo.words import problem, say
 
 
@@ -63,13 +63,20 @@ def chart(board: Sequence[Row], task: str) -> object:
 
 
 def shown(
-    task: str, paper: bool, lang: str, warming: bool, library: Library | None = None
+    task: str,
+    paper: bool,
+    lang: str,
+    warming: bool,
+    library: Library | None = None,
+    failure: str = "",
 ) -> tuple[str, dict, str]:
-    """Return the table, the chart, and a line where nothing was measured yet."""
+    """Return the table, the chart, and a line where nothing was measured yet; `failure` says why it could not be."""
     board = rows(task, here=library and library.here(task))
     html = tables(table(board, task, paper, lang))
     if any(row.run for row in board):
         return html, gr.update(value=chart(board, task), visible=True), ""
+    if failure and not warming:
+        return html, gr.update(visible=False), refusal(say(lang, "board.not_computed", reason=failure))
     return html, gr.update(visible=False), notice(say(lang, "board.warming" if warming else "board.empty"))
 
 
@@ -117,8 +124,9 @@ def listed(task: str = "vimedretrieve", library: Library | None = None) -> list[
 
 @dataclass(frozen=True)
 class Computing:
-    """The components of the part where runs are computed."""
+    """The components of the part where runs are computed; `begun` is what the event takes that begins it."""
 
+    begun: dict[str, str]
     tasks: gr.CheckboxGroup
     rankers: gr.Dropdown
     go: gr.Button
@@ -128,6 +136,7 @@ class Computing:
 
 def laid_out(words: Localised) -> Computing:
     """Lay out what is computed, for whom, and how far it is."""
+    begun = cut_off(words, "compute")
     with words.make(gr.Accordion, {"label": "board.compute_title"}, open=False):
         tasks = words.make(
             gr.CheckboxGroup, {"label": "board.tasks"}, choices=list(TASK_NAMES), value=list(MAIN_TASKS)
@@ -144,13 +153,13 @@ def laid_out(words: Localised) -> Computing:
             go = words.make(gr.Button, {"value": "board.compute"}, **look)
             stop = words.make(gr.Button, {"value": "board.cancel"}, variant="stop")
         status = gr.HTML(container=False, elem_id="vcs-board-status")
-    return Computing(tasks, rankers, go, stop, status)
+    return Computing(begun, tasks, rankers, go, stop, status)
 
 
 def build(
-    library: Library, words: Localised, language: gr.Radio, access: Access, finished: threading.Event
+    library: Library, words: Localised, language: gr.Radio, access: Access, warm: WarmUp
 ) -> gr.Dropdown:
-    """Build the tab; return its list of rankers. `finished` is set once the first runs are there."""
+    """Build the tab; return its list of rankers. `warm` computes the first runs."""
     with words.make(gr.Tab, {"label": "board.tab"}, id="leaderboard") as tab:
         with gr.Row():
             names = {"choices": list(TASK_NAMES), "value": TASK_NAMES[0], "min_width": 220}
@@ -164,10 +173,14 @@ def build(
         timer = gr.Timer(3, active=False)
 
     def show(task: str, paper: bool, lang: str) -> tuple[str, dict, str]:
-        return shown(task, paper, lang, not finished.is_set(), library)
+        return shown(task, paper, lang, not warm.finished.is_set(), library, warm.failure("runs", lang))
 
     def tick(task: str, paper: bool, lang: str) -> tuple[str, dict, str, dict]:
-        return *show(task, paper, lang), gr.Timer(active=not finished.is_set())
+        return *show(task, paper, lang), gr.Timer(active=not warm.finished.is_set())
+
+    def opened(task: str, paper: bool, lang: str) -> tuple[str, dict, str, dict]:
+        warm.again()
+        return tick(task, paper, lang)
 
     @guarded(access.operator, refusal)
     def run(person: Person, lang: str, tasks: list[str], rankers: list[str]) -> Iterator[str]:
@@ -176,15 +189,17 @@ def build(
     view, outputs = [task, paper, language], [data, plot, note]
     for event in (task.change, paper.change, language.change):
         event(show, view, outputs, **QUIET)
-    for event in (tab.select, timer.tick):
-        event(tick, view, [*outputs, timer], **QUIET)
+    for event, handler in ((tab.select, opened), (timer.tick, tick)):
+        event(handler, view, [*outputs, timer], **QUIET)
     chosen = [language, computing.tasks, computing.rankers]
-    job = computing.go.click(run, chosen, computing.status, concurrency_limit=1, **QUIET)
+    look = {"concurrency_limit": 1} | computing.begun | QUIET
+    job = computing.go.click(run, chosen, computing.status, **look)
     stopped = computing.stop.click(
         lambda lang: notice(say(lang, "board.cancelled")), language, computing.status, cancels=job, **QUIET
     )
     for event in (job.then, stopped.then):
         event(show, view, outputs, **QUIET)
+        event(**ENDED, **QUIET)
     for event in (tab.select, job.then):
         refill_comparison(event)
     return computing.rankers

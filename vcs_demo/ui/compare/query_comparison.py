@@ -14,7 +14,6 @@ from vcs_demo.measuring.comparison import Comparison, by_subset, compare, where
 from vcs_demo.measuring.leaderboard import measured, measures
 from vcs_demo.measuring.run_store import Run, read_run
 from vcs_demo.tables import Table
-from vcs_demo.text import tidy
 from vcs_demo.ui.access import Access, Person, guarded
 from vcs_demo.ui.components import QUIET, Localised
 from vcs_demo.ui.html import notice, refusal, tables
@@ -91,9 +90,9 @@ def subsets(whole: Comparison, parts: dict[str, Comparison], lang: str) -> Table
 
 
 def queries(best: Run, second: Run, measure: str, task: Task, lang: str) -> Table:
-    """List the queries on which the best two differ most; one can be copied into Search to see why."""
+    """List the queries on which the best two differ most; whole and as it is, to be copied into Search."""
     lines = [
-        [f"{a:.2f}", f"{b:.2f}", tidy(task.queries.get(query, query))[:200]]
+        [f"{a:.2f}", f"{b:.2f}", task.queries.get(query, query)]
         for query, a, b in where(best, second, measure, QUERIES)
     ]
     note = say(lang, "compare.queries" if lines else "compare.no_queries")

@@ -9,7 +9,7 @@ import gradio as gr
 
 from vcs_demo.benchmark.tasks import MAIN_TASKS
 from vcs_demo.errors import UserError, quoted
-from vcs_demo.library import MAX_CANDIDATES, Library
+from vcs_demo.library import Library
 from vcs_demo.text import tidy
 from vcs_demo.ui.access import Access, Person, guarded
 from vcs_demo.ui.compare.search import DEFAULT_RANKERS, ranker_list, side_by_side
@@ -88,13 +88,12 @@ def build(library: Library, words: Localised, language: gr.Radio, access: Access
             names = {"choices": RERANKING_TASKS, "value": RERANKING_TASKS[0]}
             task = words.make(gr.Dropdown, {"label": "search.task"}, **names)
             pick = words.make(gr.Dropdown, {"label": "rerank.pick"}, choices=[], value=None, scale=3)
-        query = words.make(gr.Textbox, {"label": "rerank.query"}, lines=2, max_length=1_000)
+        query = words.make(gr.Textbox, {"label": "rerank.query"}, lines=2)
         texts = {"label": "rerank.candidates", "info": "rerank.candidates_info"}
-        size = {"lines": 5, "max_lines": 14, "max_length": MAX_CANDIDATES * 1_000}
-        lines = words.make(gr.Textbox, texts, **size)
+        lines = words.make(gr.Textbox, texts, lines=5, max_lines=14)
         rankers = ranker_list(words)
         with gr.Row():
-            go = words.make(gr.Button, {"value": "rerank.go"}, variant="primary")
+            go = words.make(gr.Button, {"value": "rerank.go"}, variant="primary", elem_id="vcs-rerank-go")
             lucky = words.make(gr.Button, {"value": "rerank.random"})
         results = gr.HTML(elem_id="vcs-rerank-results", container=False)
 

@@ -115,7 +115,7 @@ def build(library: Library, words: Localised, language: gr.Radio, access: Access
             texts = {"label": "search.pick", "info": "search.pick_info"}
             pick = words.make(gr.Dropdown, texts, choices=[], value=None, scale=3)
         texts = {"label": "search.query", "placeholder": "search.query_hint"}
-        query = words.make(gr.Textbox, texts, lines=1, max_length=1_000, elem_id="vcs-search-query")
+        query = words.make(gr.Textbox, texts, lines=1, elem_id="vcs-search-query")
         with gr.Row():
             rankers = ranker_list(words, scale=3)
             k = words.make(gr.Slider, {"label": "search.k"}, minimum=1, maximum=MAX_K, step=1, value=10)

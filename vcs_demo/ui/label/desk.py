@@ -223,6 +223,6 @@ def why(candidate: Candidate, lang: str) -> str:
         "rank": "–" if candidate.rank is None else candidate.rank,
         "score": "–" if candidate.score is None else f"{candidate.score:.4g}",
         "positive": "–" if candidate.positive_score is None else f"{candidate.positive_score:.4g}",
-        "query": candidate.query[:200],
+        "query": candidate.query,
     }
     return notice(say(lang, "label.why", **facts))

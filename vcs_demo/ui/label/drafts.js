@@ -3,6 +3,7 @@
 window.vcsDrafts = (() => {
   const PREFIX = "vcs-draft:", MOST = 40, DAYS = 14;
   const current = {};  // the place (judge, adjudicate) → what is shown there
+  let answers = 0;  // that came from the server
   const names = () => Object.keys(localStorage).filter((name) => name.startsWith(PREFIX));
   const read = (key) => { try { return JSON.parse(localStorage.getItem(PREFIX + key)); } catch { return null; } };
   const remove = (key) => { try { localStorage.removeItem(PREFIX + key); } catch { /* no storage, no drafts */ } };
@@ -37,8 +38,10 @@ window.vcsDrafts = (() => {
       const key = opened(place, keys), draft = key && read(key);
       if (draft && !filled(typed)) typed = draft.typed;
       save(place, key, typed);
+      answers += 1;
       return typed;
     },
+    answers: () => answers,
     // The page was opened: what was typed comes back, and an answer of which nothing was heard is said not to be saved.
     restored: (place, root) => (keys, ...typed) => {
       const key = opened(place, keys), draft = key && read(key);

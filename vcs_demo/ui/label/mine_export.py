@@ -16,7 +16,7 @@ from vcs_demo.errors import UserError
 from vcs_demo.library import Library, ranker_choices
 from vcs_demo.rankers.catalog import load_ranker
 from vcs_demo.ui.access import Access, Person, guarded
-from vcs_demo.ui.components import QUIET, Localised, number
+from vcs_demo.ui.components import ENDED, QUIET, Localised, cut_off, number
 from vcs_demo.ui.html import notice, progress, refusal, tables
 from vcs_demo.ui.serving.downloads import Downloads
 from vcs_demo.words import say
@@ -66,6 +66,7 @@ def build(
     downloads: Downloads,
 ) -> tuple[gr.Dropdown, Any]:
     """Build mining and exporting; return the list of rankers that mine, and the event of a mining that ended."""
+    begun = cut_off(words, "mine")
     with words.make(gr.Accordion, {"label": "label.mine_title"}, open=False):
         with gr.Row():
             ranker = words.make(
@@ -97,6 +98,8 @@ def build(
         links = downloads.links(paths, person, access.adjudicator, lang)
         return gr.update(value=notice(say(lang, "label.exported", count=count), "good") + links, visible=True)
 
-    ended = start.click(run_mining, [language, ranker, limit, margin], status, concurrency_limit=1, **QUIET)
+    asked = [language, ranker, limit, margin]
+    ended = start.click(run_mining, asked, status, concurrency_limit=1, **begun, **QUIET)
+    ended.then(**ENDED, **QUIET)
     save.click(save_labels, [language, format], files, api_visibility="private")
     return ranker, ended

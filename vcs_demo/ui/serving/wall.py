@@ -20,7 +20,7 @@ from vcs_demo.ui.serving.hosts import Host, Hosts, same_origin
 from vcs_demo.ui.serving.joins import Joins
 from vcs_demo.words import explain, problem
 
-LARGEST = 400_000  # bytes of a request; 50 candidates of 1,000 letters, written as JSON escapes, have 300,000
+LARGEST = 2_000_000  # bytes of a request; 50 candidates of 5,000 letters in JSON's escapes have 1,500,000
 OPEN_EACH = 1_000  # requests that one person or address may have open; a page has one or two
 STATIC = re.compile(
     r"/(assets/.+|static/.+|svelte/.+|favicon\.ico|robots\.txt|manifest\.json|pwa_icon(/\w+)?|(gradio_api/)?theme\.css)"

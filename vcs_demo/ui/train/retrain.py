@@ -17,7 +17,7 @@ from vcs_demo.library import Library
 from vcs_demo.paths import models_dir
 from vcs_demo.rankers.catalog import CATALOG, OURS, available, known_hub_model
 from vcs_demo.ui.access import Access, Person, guarded
-from vcs_demo.ui.components import QUIET, Localised, number
+from vcs_demo.ui.components import ENDED, QUIET, Localised, cut_off, number
 from vcs_demo.ui.html import refusal
 from vcs_demo.ui.train import experiments
 from vcs_demo.ui.train.trainer import Trainer
@@ -89,8 +89,14 @@ def as_command(settings: RetrainSettings) -> str:
 
 @dataclass(frozen=True)
 class Layout:
-    """The tab's components that handlers read or change; `fields` are the arguments of `asked` by name."""
+    """The tab's components that handlers read or change.
 
+    Attributes:
+        begun: what the event takes that begins a training.
+        fields: the arguments of `asked` by name.
+    """
+
+    begun: dict[str, str]
     labels: gr.Markdown
     fields: dict[str, Any]
     go: gr.Button
@@ -111,7 +117,7 @@ def laid_out(words: Localised) -> Layout:
 
     with gr.Row():
         field("base", gr.Dropdown, choices=bases(), value=OURS)
-        field("name", gr.Textbox, value="retrained", max_length=60)
+        field("name", gr.Textbox, value="retrained")
     with gr.Row():
         field("loss", gr.Radio, choices=["modified", "infonce"], value="modified")
         field("negatives", gr.Radio, choices=["in-batch", "hard", "both"], value="both")
@@ -125,11 +131,12 @@ def laid_out(words: Localised) -> Layout:
     with gr.Row():
         go = words.make(gr.Button, {"value": "train.go"}, variant="primary", elem_id="vcs-train-go")
         stop = words.make(gr.Button, {"value": "train.stop"}, variant="stop")
+    begun = cut_off(words, "train")
     status = gr.HTML(container=False, elem_id="vcs-train-status")
     results = gr.HTML(container=False, elem_id="vcs-train-results")
     look = {"interactive": False, "lines": 2, "buttons": ["copy"], "elem_id": "vcs-command"}
     command = words.make(gr.Textbox, {"label": "train.command"}, **look)
-    return Layout(labels, fields, go, stop, status, results, command)
+    return Layout(begun, labels, fields, go, stop, status, results, command)
 
 
 def build(
@@ -177,8 +184,10 @@ def build(
     changed = [field.change for field in on.fields.values()]
     gr.on([*opened, *changed], show_command, given, on.command, trigger_mode="always_last", **QUIET)
     gr.on(opened, show_state, language, on.labels, **QUIET)
-    job = on.go.click(run, given, outputs, concurrency_limit=None, **QUIET)
+    job = on.go.click(run, given, outputs, concurrency_limit=None, **on.begun, **QUIET)
     # Whoever opens the tab while a training runs sees it, also after a reload.
-    tab.select(resume, language, outputs, concurrency_limit=None, **QUIET)
+    followed = tab.select(resume, language, outputs, concurrency_limit=None, **QUIET)
+    for event in (job.then, followed.then):
+        event(**ENDED, **QUIET)
     on.stop.click(halt, language, None, **QUIET)
     return on.fields["base"], job
