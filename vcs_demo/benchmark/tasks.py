@@ -142,7 +142,9 @@ def retrieval_task(name: str, source: str, split: str, rows: Iterable[dict]) -> 
     )
     for row in rows:
         notes["rows"] += 1
-        question, context = (_text(row, column, notes["rows"]) for column in ("question", "context"))
+        question, context = (
+            _text(row, column, f"{notes['rows']} of {name} ({source})") for column in ("question", "context")
+        )
         if question and context:
             questions_by_context.setdefault(context, []).append(question)
         else:
@@ -186,11 +188,12 @@ def reranking_task(name: str, source: str, rows: Iterable[dict]) -> RerankingTas
     notes = {"rows": 0, "dropped_groups": 0}
     for number, row in enumerate(rows):
         notes["rows"] += 1
-        anchor = _text(row, "anchor", number + 1)
-        positive = _texts(row, "pos", number + 1)
+        place = f"{number + 1} of {name} ({source})"
+        anchor = _text(row, "anchor", place)
+        positive = _texts(row, "pos", place)
         same = set(map(content_hash, positive.values()))
         negative = {
-            i: text for i, text in _texts(row, "neg", number + 1).items() if content_hash(text) not in same
+            i: text for i, text in _texts(row, "neg", place).items() if content_hash(text) not in same
         }
         if not (anchor and positive and negative):
             notes["dropped_groups"] += 1
@@ -206,27 +209,27 @@ def reranking_task(name: str, source: str, rows: Iterable[dict]) -> RerankingTas
     return RerankingTask(name, source, "test", queries, passages, qrels, notes, candidates)
 
 
-def _text(row: dict, column: str, number: int) -> str:
+def _text(row: dict, column: str, place: str) -> str:
     """Return a text as it is written; empty where there is none or nothing of it shows."""
-    return _checked(row.get(column), column, number)
+    return _checked(row.get(column), column, place)
 
 
-def _texts(row: dict, column: str, number: int) -> dict[str, str]:
+def _texts(row: dict, column: str, place: str) -> dict[str, str]:
     value = row.get(column)
     if not isinstance(value, str | list | tuple | None) and value == value:  # NaN is pandas' empty cell
         raise UserError(
-            f"Row {number} has {quoted(value)} where a list of texts belongs ({column}); mend the file."
+            f"Row {place} has {quoted(value)} where a list of texts belongs ({column}); mend the file."
         )
     items = value if isinstance(value, list | tuple) else [value]
-    texts = (_checked(item, column, number) for item in items)
+    texts = (_checked(item, column, place) for item in items)
     different = {content_hash(text): text for text in texts if text}
     return {f"p{written_hash(text)[:12]}": text for text in different.values()}
 
 
-def _checked(value: object, column: str, number: int) -> str:
+def _checked(value: object, column: str, place: str) -> str:
     if value is None or value != value:
         return ""
     if not isinstance(value, str):
-        raise UserError(f"Row {number} has {quoted(value)} where a text belongs ({column}); mend the file.")
+        raise UserError(f"Row {place} has {quoted(value)} where a text belongs ({column}); mend the file.")
     text = nfc(value).strip()
     return text if folded(text) else ""

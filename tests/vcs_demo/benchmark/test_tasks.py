@@ -94,9 +94,13 @@ def test_the_parts_make_the_whole_and_a_missing_part_is_named(folder):
 def test_a_value_that_is_no_text_is_one_sentence_with_its_row(value):
     good = {"anchor": "Trời mưa.", "pos": ["Có mưa."], "neg": ["Nắng."]}
     for column in good:
-        with pytest.raises(UserError, match=rf"Row 2 has .* belongs \({column}\); mend the file"):
+        with pytest.raises(
+            UserError, match=rf"Row 2 of virerank .here. has .* belongs \({column}\); mend the file"
+        ):
             reranking_task("virerank", "here", [good, good | {column: value}])
-    with pytest.raises(UserError, match="Row 1 has .* where a text belongs .context."):
+    with pytest.raises(
+        UserError, match="Row 1 of vimedretrieve .here. has .* where a text belongs .context."
+    ):
         retrieval_task("vimedretrieve", "here", "test", [{"question": "Gì?", "context": value}])
 
 
