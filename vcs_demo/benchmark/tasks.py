@@ -142,9 +142,8 @@ def retrieval_task(name: str, source: str, split: str, rows: Iterable[dict]) -> 
     )
     for row in rows:
         notes["rows"] += 1
-        question, context = (
-            _text(row, column, f"{notes['rows']} of {name} ({source})") for column in ("question", "context")
-        )
+        place = f"{notes['rows']} of {name} ({source})"
+        question, context = _text(row, "question", place), _text(row, "context", place)
         if question and context:
             questions_by_context.setdefault(context, []).append(question)
         else:
