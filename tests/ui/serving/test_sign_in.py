@@ -85,6 +85,9 @@ def test_a_new_password_and_a_removed_account_end_the_session_at_once(team, chan
         answer = client.get("config")
         assert answer.status_code == 401 and "sign in" in answer.json()["detail"]
         assert client.post("gradio_api/queue/join", json={}).status_code == 401
+        assert (
+            client.post("logout", headers=HTML).headers["location"] == "./login"
+        )  # the button still leads on
 
 
 def test_another_sites_form_signs_nobody_in_or_out(team):

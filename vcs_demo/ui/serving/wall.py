@@ -157,7 +157,7 @@ class Wall:
         if self.name_of is None:
             return None
         name = self.name_of(request)
-        if name is None and not _among((STATIC, SIGN_IN), path):
+        if name is None and not _among((STATIC, SIGN_IN, SIGN_OUT), path):
             if path == "/":
                 raise _ToSignIn(request)
             raise Refused(401, "wall.signed_out")
