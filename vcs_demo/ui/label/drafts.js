@@ -49,7 +49,7 @@ window.vcsDrafts = (() => {
       if (draft.pressed) {
         setTimeout(() => {
           const said = document.querySelector(root + " .vcs-unsaved");
-          if (said) { said.hidden = false; said.querySelector("b").textContent = label(draft.pressed); }
+          if (said) { said.hidden = false; said.classList.add("vcs-notice", "bad"); said.querySelector("b").textContent = label(draft.pressed); }
         }, 200);
       }
       return filled(typed) ? typed : draft.typed;
