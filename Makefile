@@ -14,7 +14,7 @@ test-fast: .venv/dev.stamp
 	.venv/bin/python -m pytest -m "not slow and not browser" $(ARGS)
 
 bench-labels: .venv/dev.stamp
-	.venv/bin/python tests/bench_labels.py $(ARGS)
+	PYTHONPATH=. .venv/bin/python tests/bench_labels.py $(ARGS)
 
 screenshot: .venv/dev.stamp
 	.ci/browser

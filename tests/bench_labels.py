@@ -29,7 +29,6 @@ import httpx
 import numpy as np
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))  # run as a script: the packages, not their tests
 PASSWORD = "a password of the bench"
 LABELS = ("hard", "false_negative", "trivial", "unsure")
 
