@@ -154,7 +154,7 @@ def test_a_search_and_what_was_running_are_told_after_a_restart(page, own, open_
     own.kill()
     page.get_by_text("Connection to the server was lost").first.wait_for()
     own.start()
-    expect(page.locator("#vcs-cut-mine")).to_be_visible()
+    expect(page.locator("#vcs-cut-mine p")).to_be_visible()
     expect(page.locator("#vcs-cut-mine")).to_contain_text("ended the mining")
     assert page.locator("#vcs-mining progress").count() == 0
     expect(page.locator("#vcs-judge .vcs-candidate")).to_be_visible(timeout=20_000)

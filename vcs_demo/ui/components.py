@@ -48,7 +48,7 @@ def cut_off(words: "Localised", job: str) -> dict[str, str]:
         What an event takes that begins the job.
     """
     texts = {"value": lambda lang: refusal(say(lang, f"cut_off.{job}"))}
-    words.make(gr.HTML, texts, container=False, elem_id=f"vcs-cut-{job}", elem_classes="vcs-cut")
+    words.make(gr.HTML, texts, container=False, elem_id=f"vcs-cut-{job}")
     return {"js": f"(...values) => {{ vcsPlace.started('{job}'); return values; }}"}
 
 
