@@ -51,8 +51,9 @@ def chromium_path():
 @pytest.fixture(scope="module")
 def browser(chromium_path):
     """Launch Chromium. By module: while it is open its event loop runs in this thread."""
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=20_000)  # what a page shows is tested here, not how soon on a busy machine
     with sync_playwright() as playwright:
         opened = playwright.chromium.launch(executable_path=chromium_path, args=["--no-sandbox"])
         yield opened
