@@ -7,6 +7,7 @@ from typing import Any, TypedDict, Unpack
 from annotations.candidates import LABELS
 from vcs_demo.errors import UserError, quoted
 from vcs_demo.text import nfc
+from vcs_demo.words import problem
 
 TEXTS = ("note", "interface", "guideline", "client_at", "lease")
 SAME = (
@@ -93,6 +94,8 @@ def text(name: str, value: str | None, *, required: bool = True) -> str:
     if required and not clean:
         raise UserError(f"The {name} is empty; give one.")
     if len(clean) > LIMITS[name]:
+        if name == "note":  # the one that people type
+            raise problem("error.long_note", count=len(clean), most=LIMITS[name])
         raise UserError(f"The {name} has {len(clean):,} characters; at most {LIMITS[name]:,} are allowed.")
     return clean
 

@@ -166,3 +166,17 @@ def test_a_search_and_what_was_running_are_told_after_a_restart(page, own, open_
     page.reload()
     expect(field(page, "#vcs-search-query")).to_have_value("đau đầu", timeout=20_000)
     expect(page.locator("#vcs-search-results .vcs-column")).to_have_count(2, timeout=20_000)
+
+
+def test_after_an_answer_that_did_not_get_through_the_keys_work_at_once(page, own, open_tab):
+    opened(page, open_tab, "Label", "#vcs-judge")
+    shown = page.locator("#vcs-judge .vcs-candidate").inner_text()
+    refusal = {"status": 429, "json": {"detail": "Too many calls are waiting.", "error": "Too many"}}
+    page.route("**/queue/join*", lambda route: route.fulfill(**refusal))
+    page.keyboard.press("s")
+    page.get_by_text("Too many").first.wait_for()
+    page.unroute("**/queue/join*")
+    page.wait_for_timeout(400)
+    page.keyboard.press("s")
+    expect(page.locator("#vcs-judge .vcs-candidate")).not_to_have_text(shown, timeout=5_000)
+    assert events(own)[-1]["kind"] == "skip"

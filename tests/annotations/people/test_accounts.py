@@ -7,6 +7,7 @@ import pytest
 
 from annotations.__main__ import main
 from annotations.people.accounts import (
+    LONGEST,
     accounts,
     accounts_path,
     add_account,
@@ -30,6 +31,13 @@ def test_an_account_opens_with_its_password_alone():
     ]:
         assert not is_password(name, password)
     assert not is_password("Nguyễn An", "\ud800" * 5_000_000)
+
+
+def test_the_longest_password_opens_in_every_form_of_its_letters():
+    password = "ệ" * LONGEST
+    add_account("an", "annotator", password)
+    assert is_password("an", unicodedata.normalize("NFD", password))
+    assert not is_password("an", password + "ệ") and not is_password("an", password[:-1])
 
 
 def test_the_file_holds_no_password_and_is_its_owners():

@@ -474,6 +474,8 @@ def test_a_refused_answer_leaves_what_was_typed_and_shown(make, own_data_dir, ha
     press, *_ = handlers(page, "label.judge", "decide")
     html, said, *rest = press(None, None, "en", token, False, "đ" * 5_001, None, False, "")
     assert "5,001" in said and "5,000" in said and warm.store.events() == []
+    said = press(None, None, "vi", token, False, "đ" * 5_001, None, False, "")[1]
+    assert said.startswith("**Ghi chú có 5001 ký tự") and warm.store.events() == []
     assert all(part["__type__"] == "update" and len(part) == 1 for part in (html, *rest))
     visitors, other = build_app("mini", Access("accounts"))
     press, *_ = handlers(visitors, "label.judge", "decide")

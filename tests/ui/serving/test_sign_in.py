@@ -5,7 +5,7 @@ import time
 
 import httpx
 import pytest
-from calls import called
+from calls import called, joined, outcome
 from gradio_client import Client
 from gradio_client.exceptions import AuthenticationError
 
@@ -144,3 +144,20 @@ def test_a_body_that_is_no_form_is_refused(team):
             assert answer.status_code in (400, 401), answer.status_code
         long = httpx.post(f"{team.url}login", data={"username": "x" * 100_000, "password": "y" * 100_000})
         assert long.status_code == 401
+
+
+def test_a_page_is_its_persons_also_when_another_signs_in_beside_it(team):
+    add_account("Bình", "annotator", PASSWORD)
+    with team.signed_in() as client, team.client() as other:
+        assert joined(client, team.page.press, ["x", 1], "page")[0].status_code == 200
+        outcome(client, "page")
+        enter(other, "Bình")
+        for lang, says in (("en", "Bình has signed in"), ("vi", "Bình đã đăng nhập")):
+            body = {"data": ["y", 1], "fn_index": team.page.press, "session_hash": "page"}
+            headers = {"Accept-Language": lang}
+            refused = other.post("gradio_api/queue/join", json=body, headers=headers)
+            assert refused.status_code == 403 and says in refused.json()["detail"]
+        assert called(other, team.page.press, ["z", 1]) == ["pressed z"]  # on a page of his own
+        assert joined(client, team.page.press, ["x", 1], "page")[0].status_code == 200
+        outcome(client, "page")
+    assert team.page.calls == ["x", "z", "x"]

@@ -204,6 +204,8 @@ UNFIT = [
     ("queue/join", {"data": ["x", {"secret": 1}], "fn_index": "press"}, "Argument 2"),
     ("queue/join", {"data": ["secret", 1], "fn_index": 99}, "no such function"),
     ("queue/join", {"data": ["secret", 1], "fn_index": "0"}, "no such function"),
+    ("queue/join", {"data": ["secret", 1], "fn_index": True}, "no such function"),
+    ("queue/join", {"data": ["secret", 1], "fn_index": -1, "api_name": "echo"}, "no such function"),
     ("queue/join", {"data": ["secret", 1], "fn_index": "press", "session_hash": None}, "session_hash"),
     ("queue/join", {"data": ["secret", 1], "fn_index": "press", "session_hash": "x" * 65}, "session_hash"),
     ("call/echo", {"data": []}, "0 argument"),
@@ -232,6 +234,15 @@ def test_a_call_that_does_not_fit_is_one_sentence_and_its_input_is_not_logged(se
             answer = client.post(f"gradio_api/{path}", content=content, headers=JSON)
             assert answer.status_code == 422 and says in answer.json()["detail"], (path, body, answer.text)
     assert "secret" not in "".join(capfd.readouterr()) and running.page.calls == []
+
+
+def test_a_stream_of_answers_that_are_gone_ends_and_the_log_stays_quiet(serve, capfd):
+    running = serve("single")
+    with running.client() as client:
+        for path in ("queue/data?session_hash=gone", "call/echo/gone"):
+            answer = client.get(f"gradio_api/{path}")
+            assert answer.status_code == 200 and answer.text, path
+    assert "Traceback" not in "".join(capfd.readouterr())
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ window.vcsDrafts = (() => {
   return {
     input: (place) => (keys, ...typed) => { save(place, (keys || "").split(" ")[0], typed); },
     // An answer is sent: until it is said what became of it, it may be lost with the connection.
-    sent: (place, button, typed) => save(place, current[place], typed, button),
+    sent: (place, button, typed) => save(place, current[place], typed, label(button)),
     // It was said what became of it, and what is shown now may have a draft of its own.
     settled: (place) => (keys, ...typed) => {
       const key = opened(place, keys), draft = key && read(key);
@@ -49,7 +49,7 @@ window.vcsDrafts = (() => {
       if (draft.pressed) {
         setTimeout(() => {
           const said = document.querySelector(root + " .vcs-unsaved");
-          if (said) { said.hidden = false; said.classList.add("vcs-notice", "bad"); said.querySelector("b").textContent = label(draft.pressed); }
+          if (said) { said.hidden = false; said.classList.add("vcs-notice", "bad"); said.querySelector("b").textContent = draft.pressed; }
         }, 200);
       }
       return filled(typed) ? typed : draft.typed;

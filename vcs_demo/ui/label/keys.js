@@ -5,19 +5,29 @@
 (() => {
   const LONGEST = 10000, SETTLING = 200;  // milliseconds
   const waiting = [];
-  let busy = false;
+  let busy = false, failures = 0;  // calls that were refused before they reached the page, or did not get through
+  const fetched = window.fetch;
+  window.fetch = async (...args) => {
+    const joins = String(args[0]?.url ?? args[0]).includes("/queue/join");
+    let ok = false;
+    try {
+      const response = await fetched.apply(window, args);
+      ok = response.ok;
+      return response;
+    } finally { if (joins && !ok) failures += 1; }
+  };
   const turn = () => document.querySelector("#vcs-judge [data-turn]")?.dataset.turn;
   const next = () => {
     const key = waiting.shift();
     const button = key && document.getElementById("vcs-key-" + key);
     busy = Boolean(button && button.offsetParent !== null);
     if (!busy) { waiting.length = 0; return; }
-    const before = turn(), answers = vcsDrafts.answers(), began = Date.now();
+    const before = turn(), answers = vcsDrafts.answers(), failed = failures, began = Date.now();
     let answered = 0;
     button.click();
     const look = () => {
       if (turn() !== before) return next();
-      answered ||= vcsDrafts.answers() !== answers && Date.now();
+      answered ||= (vcsDrafts.answers() !== answers || failures !== failed) && Date.now();
       const dropped = answered ? Date.now() - answered > SETTLING : Date.now() - began > LONGEST;
       if (dropped) waiting.length = 0;
       return dropped ? next() : setTimeout(look, 20);

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +18,7 @@ EACH_OPENING = (
 ALL, ALL_BYTES = 4_000, 50_000_000
 LOOKED_EVERY = 1.0  # seconds between looks for answers that nobody fetches
 UNREAD, UNREAD_SECONDS = 1_000, 60  # pages whose answers nobody fetched, and for how long they are kept
+PAGES = 10_000  # open pages of which it is known who opened them
 
 
 class Joins:
@@ -27,26 +28,33 @@ class Joins:
     yet fetched. Each event's request bears its owner, as the wall found it: a person, or an address.
     """
 
-    BUSY = ("wall.busy", "wall.busy_all")  # keys of refusals that pass
+    STATUS = {"wall.busy": 429, "wall.busy_all": 429, "wall.other_person": 403}  # of refusals; else 422
 
     def __init__(self, page: gr.Blocks) -> None:
         self.page = page
         self._looked = 0.0
         self._unread: dict[str, float] = {}  # page → when its answers were first seen unfetched
+        self._people: OrderedDict[str, str] = OrderedDict()  # page → the account that opened it
 
     @property
     def queue(self) -> Any:
         """Return Gradio's queue, which it makes anew when it is configured."""
         return self.page._queue
 
-    def check(self, path: str, body: bytes, owner: str) -> str:
+    def check(self, path: str, body: bytes, owner: str, name: str | None = None) -> str:
         """Check a call: that there is room for it, and that its arguments fit; return the queue it joins.
 
         A call that does not fit would be an error of the server's, which logs it with all its arguments.
 
+        Args:
+            path: of the request.
+            body: of the request.
+            owner: who asks, a person or an address.
+            name: of the account that is signed in; a page belongs to the one that opened it.
+
         Raises:
-            UserError: too many wait, of this owner or of all; it is no JSON; there is no such function; or the
-                arguments are not as many, or not of the kind, that it takes.
+            UserError: too many wait, of this owner or of all; it is no JSON; there is no such function; the arguments
+                are not as many, or not of the kind, that it takes; or the page is another person's.
         """
         try:
             call = json.loads(body)
@@ -65,8 +73,8 @@ class Joins:
             session, index = call.get("session_hash"), call.get("fn_index")
             if not isinstance(session, str) or not 0 < len(session) <= 64:
                 raise problem("wall.session")
-            fn = self.page.fns.get(index) if isinstance(index, int) else None
-            fn = fn or self._by_name(str(call.get("api_name") or ""))
+            self._check_person(session, name)
+            fn = self._by_name(str(call.get("api_name") or "")) if index is None else self._by_number(index)
             self._check_values(fn, call, api=False)
             if len(self.queue.pending_event_ids_session.get(session, ())) >= EACH:
                 raise problem("wall.busy", count=EACH)
@@ -97,6 +105,16 @@ class Joins:
                 del sessions[name], self._unread[name]
                 self.queue.pending_messages_per_session.pop(name, None)
 
+    def _check_person(self, session: str, name: str | None) -> None:
+        """Check that a page is asked for by who opened it: in another tab somebody else may have signed in since."""
+        if name is None:
+            return
+        if self._people.setdefault(session, name) != name:
+            raise problem("wall.other_person", name=name)
+        self._people.move_to_end(session)
+        if len(self._people) > PAGES:
+            self._people.popitem(last=False)
+
     def _check_room(self, fn: Any, owner: str, size: int) -> None:
         opening = _is_opening(fn)
         most = EACH_OPENING if opening else EACH
@@ -114,6 +132,11 @@ class Joins:
         for fn in self.page.fns.values():
             if name and fn.api_name == name and fn.api_visibility != "private":
                 return fn
+        raise problem("wall.no_function")
+
+    def _by_number(self, number: object) -> Any:
+        if type(number) is int and number in self.page.fns:
+            return self.page.fns[number]
         raise problem("wall.no_function")
 
     def _check_values(self, fn: Any, call: dict, api: bool) -> None:

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 
 from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -100,10 +101,10 @@ class Wall:
             if self._open[owner] > OPEN_EACH:
                 raise Refused(429, "wall.open")
             body = await self._body(request)
-            queue = self._joined(path, body, owner)
+            queue = self._joined(path, body, owner, name)
             scope = self._inner(scope, name, owner, len(body))
             replayed = _replayed(body, request) if request.method == "POST" else receive
-            await self.app(scope, replayed, send)
+            await self._passed(scope, replayed, send)
             if queue is not None:
                 self.joins.settle(queue)
         except Refused as refused:
@@ -117,6 +118,15 @@ class Wall:
                 self._open[owner] -= 1
                 if not self._open[owner]:
                     del self._open[owner]
+
+    async def _passed(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a request through. A stream of answers that are gone ends there: it has said so, and the log need not."""
+        try:
+            await self.app(scope, receive, send)
+        except RuntimeError as error:
+            if not isinstance(error.__cause__, HTTPException):
+                raise
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     def _check(self, request: Request, path: str) -> None:
         """Raise Refused for a foreign host, an unknown route, or a request of another site's page."""
@@ -178,14 +188,14 @@ class Wall:
                     raise Refused(413, "wall.large", most=LARGEST)
         return body
 
-    def _joined(self, path: str, body: bytes, owner: str) -> str | None:
+    def _joined(self, path: str, body: bytes, owner: str, name: str | None) -> str | None:
         """Check what would join a queue; return the name of that, or None for everything else."""
         if not JOINS.fullmatch(path):
             return None
         try:
-            return self.joins.check(path, body, owner)
+            return self.joins.check(path, body, owner, name)
         except UserError as error:
-            raise Refused(429 if error.key in Joins.BUSY else 422, error.key, **error.values) from error
+            raise Refused(Joins.STATUS.get(error.key, 422), error.key, **error.values) from error
 
     def _inner(self, scope: Scope, name: str | None, owner: str, size: int) -> Scope:
         """Return the scope as Gradio may see it: who asks, and no header that would change the page's address."""
