@@ -15,7 +15,8 @@ LABELS = ("hard", "false_negative", "trivial", "unsure")
 MAX_TEXT = 20_000  # characters
 MAX_NAME = 300  # characters of an id, a task, a source, a split, a miner
 
-
+# Words of splits that models are evaluated on.
+_HELD_OUT = re.compile("te?st|eval|hold|held|bench|unseen")
 _SPLITS = {name: name for name in ("train", "validation")} | dict.fromkeys(
     ("valid", "val", "dev", "development"), "validation"
 )
@@ -129,7 +130,7 @@ def checked_split(split: str) -> str:
     words = re.findall(r"[a-z]+", plain)
     if plain in _SPLITS:
         return _SPLITS[plain]
-    if plain.isascii() and set(words) & _SPLITS.keys() and not any(word.startswith("test") for word in words):
+    if plain.isascii() and set(words) & _SPLITS.keys() and not any(map(_HELD_OUT.match, words)):
         return plain
     raise UserError(
         f"The split is {quoted(split)}, a test split or an unknown one, which models may be evaluated on; "

@@ -30,7 +30,7 @@ _UNSEEN = (
 _NOT_SEEN = re.compile(f"[{_UNSEEN}]")
 # One character for another that looks the same: Đ of other alphabets, the dotless i, the blank of Braille, and the
 # ligatures, full-width and mathematical letters that NFKC folds too.
-_ALIKE = str.maketrans("ÐðƉɖı\u2800", "ĐđĐđi ") | {
+_ALIKE = str.maketrans("ÐðƉɖıɡɑ\u2800", "ĐđĐđiga ") | {
     code: unicodedata.normalize("NFKC", chr(code))
     for first, last in ((0xFB00, 0xFB06), (0xFF01, 0xFF5E), (0x1D400, 0x1D7FF))
     for code in range(first, last + 1)
@@ -39,11 +39,11 @@ _ALIKE = str.maketrans("ÐðƉɖı\u2800", "ĐđĐđi ") | {
 _FOREIGN = re.compile("[\u0370-\u03ff\u0400-\u052f]")
 WORD = re.compile(f"([\\w\u0300-\u036f{_UNSEEN}]+)")  # with its marks, and what does not show in it
 _LATIN = str.maketrans(
-    "аеорсухіјѕһԁАВЕЅІЈКМНОРСТХУοΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", "aeopcyxijshdABESIJKMHOPCTXYoABEZHIKMNOPTYX"
+    "аеорсухіјѕһԁԛԝѵАВЕЅІЈКМНОРСТХУԚԜѴοΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", "aeopcyxijshdqwvABESIJKMHOPCTXYQWVoABEZHIKMNOPTYX"
 )
 # On decomposed text: caron for breve, an overlaid stroke for Đ's own, a tone mark typed before the vowel's own mark.
 _CARON = re.compile("(?<=[aA])([\u0300\u0301\u0303\u0309\u0323]?)\u030c")
-_STROKE = re.compile("([dD])[\u0335\u0336]")
+_STROKE = re.compile("([dD])[\u0335-\u0338]")
 _TONE_FIRST = re.compile("([\u0300\u0301\u0303\u0309])([\u0302\u0306])")
 
 
@@ -124,7 +124,8 @@ def content_hash(text: str) -> str:
 
 def content_hashes(text: str) -> frozenset[str]:
     """Return the hashes by which a text may be listed: of its folded form, and of the ways it may have been written."""
-    return frozenset(map(written_hash, writings(text)))
+    decomposed = unicodedata.normalize("NFD", text.lower())  # as macOS and some crawlers hand texts on
+    return frozenset({*map(written_hash, writings(text)), _sha256(" ".join(decomposed.split()))})
 
 
 def writings(text: str) -> tuple[str, str, str, str]:
@@ -138,7 +139,11 @@ def written_hash(text: str) -> str:
 
     Ids are made of it, so that those of existing pools and tasks stay.
     """
-    return hashlib.sha256(" ".join(nfc(text).lower().split()).encode()).hexdigest()
+    return _sha256(" ".join(nfc(text).lower().split()))
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
 
 
 def tidy(text: str) -> str:

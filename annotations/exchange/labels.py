@@ -1,6 +1,7 @@
 """Labels as files and back: JSONL, CSV, Parquet and a `datasets` folder. Annotators are never named."""
 
 import json
+import math
 import os
 import shutil
 from collections.abc import Iterable, Iterator
@@ -14,6 +15,7 @@ from vcs_demo.background import TRANSFORMERS
 from vcs_demo.errors import UserError, quoted
 from vcs_demo.files import json_line, partial
 from vcs_demo.reading.rows import Rows, read_rows
+from vcs_demo.text import folded
 
 TEXT, INTEGER, REAL = "string", "int64", "float64"
 # `votes` is JSON, label → number of annotators; `consensus` is how `label` came about: adjudicated or by majority.
@@ -175,21 +177,41 @@ def _labelled(row: Any, where: str, rows: Rows) -> LabelledCandidate:
     if missing := [column for column in COLUMNS if column not in row]:
         hint = " (`--format answers` wrote it; export without)" if "annotator" in row or "kind" in row else ""
         raise UserError(f"{where} has no {', '.join(missing)}; it is not an export of labels{hint}.")
+    if isinstance(row["label"], str):
+        row = row | {"label": row["label"].strip().lower()}
     if row["label"] not in LABELS:
         raise UserError(f"{where} has the label {quoted(row['label'])}; the labels are {', '.join(LABELS)}.")
     try:
         if rows.delimiter:
             kinds = {INTEGER: int, REAL: float}
             row = row | {column: rows.number(row[column], kinds[kind]) for column, kind in _NUMBERS.items()}
+        else:
+            row = row | {column: _number(row[column], kind) for column, kind in _NUMBERS.items()}
         wrong = [column for column, kind in COLUMNS.items() if not isinstance(row[column], _PYTHON[kind])]
         votes = None if wrong else json.loads(row["votes"])
     except (ValueError, OverflowError, RecursionError) as error:
         raise UserError(f"{where} is not as exported ({quoted(error)}); export it again.") from error
-    if not isinstance(votes, dict):
+    if not isinstance(votes, dict) or not all(map(_is_vote, votes.items())):
         raise UserError(f"{where}: {', '.join(wrong) or 'votes'} is not as exported.")
+    if empty := [name for name in ("query", "positive", "negative") if not folded(row[name])]:
+        raise UserError(f"{where} has an empty {' and '.join(empty)}; every label needs its texts.")
     if row["split"]:
         checked_split(row["split"])
     return LabelledCandidate(**{_OWN_NAME.get(c, c): row[c] for c in COLUMNS} | {"votes": votes})
+
+
+def _number(value: Any, kind: str) -> Any:
+    """Return a number of Parquet or JSON as it was exported: pandas makes 3 into 3.0, and nothing into NaN."""
+    if not isinstance(value, float):
+        return value
+    if math.isinf(value):
+        raise ValueError(f"{value} is no number")
+    return None if math.isnan(value) else int(value) if kind == INTEGER and value.is_integer() else value
+
+
+def _is_vote(vote: tuple[Any, Any]) -> bool:
+    label, count = vote
+    return label in LABELS and type(count) is int and count > 0
 
 
 def _is_dataset(path: Path) -> bool:

@@ -208,9 +208,11 @@ def _parsed(path: Path, labels: dict[str, int]) -> Manifest:
         figures = [None if of[name] is None else float(of[name]) for name in ("value", "low", "high")]
         estimate = Estimate(*figures, int(of["items"]), str(of["reason"]))
         unexplained = None in figures and estimate.reason not in REASONS
-        if unexplained or any(x is not None and x > 1 for x in figures):
+        if unexplained or not all(x is None or -1e6 < x <= 1 for x in figures):  # NaN is under no floor
             raise ValueError("alpha is not as exported")
         counts = int(facts["candidates"]), int(facts["annotators"])
+        if counts[0] < sum(labels.values()) or counts[1] < bool(sum(labels.values())) or not facts["created"]:
+            raise ValueError("candidates, annotators or created is not as exported")
         return Manifest(str(facts["sha256"]), labels, estimate, *counts, str(facts["created"]))
     except (UserError, ValueError, TypeError, KeyError) as error:
         raise UserError(

@@ -11,7 +11,7 @@ from annotations.candidates import Candidate, check_length, checked_split
 from annotations.rows import ImportReport, RowProblem
 from annotations.store.label_store import LabelStore
 from vcs_demo.errors import UserError, quoted
-from vcs_demo.reading.rows import Rows, read_rows
+from vcs_demo.reading.rows import EMPTY, Rows, read_rows
 from vcs_demo.text import content_hash
 
 COLUMNS = {
@@ -23,6 +23,7 @@ PROVENANCE = ("query_id", "positive_id", "passage_id", "task", "source", "split"
 MAX_TRIPLES = 100_000
 MAX_PER_ROW = 1_000  # triples that the lists of one row can make
 _NUMBERED = re.compile(r"neg(?:ative)?_?\d+")
+_BROKEN = re.compile(r"#(NAME\?|REF!|VALUE!|DIV/0!|NUM!|NULL!|ERROR!|SPILL!)")  # of a formula that failed
 _MARKS = {1: True, 0: False, "1": True, "0": False, "true": True, "false": False}
 
 
@@ -157,6 +158,10 @@ def _candidates(row: dict[str, Any], defaults: dict[str, str]) -> list[Candidate
             raise UserError(f"The query has no {aliases[0]}; a candidate needs one.")
         if not all(isinstance(text, str) for text in texts[name]):
             raise UserError(f"The {aliases[0]} is {quoted(value)}; it must be text.")
+        if broken := next((text for text in texts[name] if _is_broken(text)), None):
+            raise UserError(
+                f"The {aliases[0]} is {quoted(broken)}, which programs write into an empty or broken cell."
+            )
     given = {name: row[name] for name in PROVENANCE if isinstance(row.get(name), str) and row[name].strip()}
     facts = defaults | given
     if len(texts["positive"]) * len(texts["passage"]) > MAX_PER_ROW:
@@ -172,6 +177,10 @@ def _candidates(row: dict[str, Any], defaults: dict[str, str]) -> list[Candidate
         Candidate.create(query=texts["query"][0], positive=positive, passage=passage, **facts)
         for positive, passage in itertools.product(texts["positive"], texts["passage"])
     ]
+
+
+def _is_broken(text: str) -> bool:
+    return text.strip().lower() in EMPTY[1:] or bool(_BROKEN.fullmatch(text.strip()))
 
 
 def _cell(cell: str) -> Any:

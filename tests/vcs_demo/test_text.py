@@ -83,6 +83,7 @@ def test_words_in_which_the_letters_are_no_such_pair_stay(text):
         ("𝐯𝐢ê𝐦 ﬁbrin", "viêm fibrin"),
         ("сао Хuân c\u0430\u0301 hοa", "cao Xuân cá hoa"),
         ("ı\u0301t", "ít"),
+        ("ɡɑn \u051bu\u0430 d\u0337au", "gan qua đau"),
     ],
 )
 def test_letters_that_look_alike_are_one(typed, meant):
@@ -111,7 +112,7 @@ def test_hashes_written_before_texts_were_folded_are_recognised():
 
     ordinary = "Viêm phổi là gì?"
     assert (
-        content_hashes(ordinary) == {before(ordinary)} == {content_hash(ordinary)} == {written_hash(ordinary)}
+        {before(ordinary)} == {content_hash(ordinary)} == {written_hash(ordinary)} <= content_hashes(ordinary)
     )
     for listed in ("Viêm tuỵ cấp", "viêm tụy  cấp", "Ðau tuỵ", "hoá chất và thủy ngân", "viêm\u200b tuỵ"):
         assert before(listed) in content_hashes(listed)

@@ -8,12 +8,17 @@ from typing import Any
 from training.retraining.gains import CAVEAT, NAMES, TERMS, change
 from vcs_demo.files import write_json, write_text
 from vcs_demo.measuring.run_store import Run
+from vcs_demo.rankers.training_queries import INCOMPLETE, TRAINING_QUERIES
 from vcs_demo.tables import Table, figure
 from vcs_demo.words import say
 
 LISTED = 1000  # hashes that the card lists; the file beside it has all
 MEASURES = ("accuracy@1", "accuracy@5", "accuracy@10", "accuracy@20", "map", "mrr@10", "ndcg@10")
 TEMPLATE = Path(__file__).with_name("card.md")
+_UNKNOWN = (
+    "\nWhat the base model was trained on is **not known**: queries that it saw may be among these, before and "
+    "after."
+)
 _USE_OF_HARD = {
     "in-batch": "`hard` labels give their query's positive alone: with in-batch negatives no explicit one is used.",
     "hard": "`hard` labels are explicit negatives, the only ones.",
@@ -58,7 +63,9 @@ def figures(row: dict[str, Any]) -> list[str]:
 
 def write_files(folder: Path, facts: dict[str, Any], hashes: list[str]) -> None:
     """Write `README.md`, `training_queries.txt` (a sha256 a line) and `training.json` into a model's folder."""
-    write_text(folder / "training_queries.txt", "\n".join(hashes) + "\n")
+    known = facts["base"]["training_known"]
+    lines = [*([] if known else [f"{INCOMPLETE}: what the base model saw is not known"]), *hashes]
+    write_text(folder / TRAINING_QUERIES, "\n".join(lines) + "\n")
     write_json(folder / "training.json", facts)
     write_text(folder / "README.md", card(facts, hashes))
 
@@ -73,6 +80,7 @@ def card(facts: dict[str, Any], hashes: list[str]) -> str:
     return TEMPLATE.read_text("utf-8").format(
         **_as_text(facts),
         trained_on=_trained_on(data),
+        unknown="" if facts["base"]["training_known"] else _UNKNOWN,
         length=f"at most {facts['tokens']} tokens" if facts["tokens"] else "texts of any length",
         millions=facts["parameters"] / 1e6,
         shown_prompts=", ".join(

@@ -74,6 +74,10 @@ def retrain(settings: RetrainSettings) -> Result:
     )
     _check_batch(settings, data)
     say(f"{len(data.rows)} training rows: " + ", ".join(f"{n} {name}" for name, n in data.counts.items()))
+    if not base.training_known:
+        say(
+            f"What {base.name} was trained on is not known: queries that it saw may be among those it is measured on."
+        )
     check_room(base.model, settings.output)
     with UnfinishedRun(settings.output) as run, kept_if_unwritable(run.folder):
         config = {"settings": settings.as_facts(), "base": base.fingerprint, "data": data.fingerprint}
@@ -120,7 +124,11 @@ def _train(
     after = evaluate(task, trained, skip_hashes=trained_on)
     facts = {
         "name": settings.output.name,
-        "base": {"name": base.name, "fingerprint": base.fingerprint},
+        "base": {
+            "name": base.name,
+            "fingerprint": base.fingerprint,
+            "training_known": base.training_known,
+        },
         "dimensions": model.get_embedding_dimension(),
         "parameters": sum(p.numel() for p in model.parameters()),
         "prompts": model.prompts,

@@ -143,9 +143,10 @@ def evaluate_kept(
 
     With `whole` a stored run serves only where its rankings have all relevant passages (see `evaluate`).
     """
-    folder = _folder(task, ranker)
+    folder, known = _folder(task, ranker), ranker.training_known
     with suppress(OSError, ValueError, TypeError, KeyError):
-        run = replace(read_run(folder), source=task.source)  # a folder may have another name by now
+        # A folder may have another name by now, and a list of training queries another beginning.
+        run = replace(read_run(folder), source=task.source, training_known=known)
         if not whole or all(task.qrels[q] <= {i for i, _ in run.ranking[q]} for q in run.per_query["map"]):
             return run
     run = evaluate(task, ranker, whole=whole, progress=progress)

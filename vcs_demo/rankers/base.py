@@ -1,11 +1,13 @@
 """The Ranker interface: a ranker indexes passages, then scores queries against them."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 
 from vcs_demo.background import Progress
+from vcs_demo.errors import reason
 from vcs_demo.words import problem
 
 HASH_DIGITS = 16  # of a training query's sha256: a false alarm among millions is a one in 10^10 event
@@ -27,7 +29,7 @@ class Ranker(ABC):
         fingerprint: changes when its scores can.
         block: queries that are scored between two reports of progress.
         training_hashes: content hashes (first `HASH_DIGITS` digits) of the queries that it was trained on.
-        training_known: whether it is known what it was trained on; if not, `training_hashes` is empty.
+        training_known: whether it is known what it was trained on; if not, it may be more than `training_hashes`.
     """
 
     name: str
@@ -58,6 +60,15 @@ class Ranker(ABC):
     @abstractmethod
     def index(self, passages: Sequence[str], progress: Progress | None = None) -> PassageIndex:
         """Make passages ready; `progress(done, total)` is called as work is done and may raise to cancel."""
+
+
+@contextmanager
+def reading(name: str) -> Iterator[None]:
+    """Raise UserError, naming the model, where it cannot read a text: its tokenizer and weights are of two models."""
+    try:
+        yield
+    except (RuntimeError, IndexError, ValueError, TypeError) as error:
+        raise problem("error.model_reads", model=name, reason=reason(error)) from error
 
 
 def finite(values: np.ndarray, name: str) -> np.ndarray:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vcs_demo.background import Progress
-from vcs_demo.rankers.base import PassageIndex, finite
+from vcs_demo.rankers.base import PassageIndex, finite, reading
 from vcs_demo.rankers.bm25 import BM25Ranker
 from vcs_demo.rankers.dense import SAFE, ModelRanker
 
@@ -42,14 +42,17 @@ class CrossEncoderRanker(ModelRanker):
         return _RerankedIndex(self, passages, progress)
 
     def read(self, query: str, passages: Sequence[str]) -> np.ndarray:
-        """Return the logits of a query with each passage, float32 of shape (n_passages,); UserError for NaN."""
+        """Return the logits of a query with each passage, float32 of shape (n_passages,); UserError as `encode`."""
         from torch.nn import Identity
 
         if not passages:
             return np.zeros(0, dtype=np.float32)
         first = self._cut(query)
         pairs = [(first, self._cut(passage)) for passage in passages]
-        logits = self.model.predict(pairs, activation_fn=Identity(), batch_size=16, show_progress_bar=False)
+        how = {"activation_fn": Identity(), "batch_size": 16, "show_progress_bar": False}
+        model = self.model
+        with reading(self.name):
+            logits = model.predict(pairs, **how)
         # Rounded, as vectors are: what differs by the noise of a batch is a tie.
         return np.round(finite(np.asarray(logits, dtype=np.float32).reshape(-1), self.name), 5)
 

@@ -15,9 +15,9 @@ import numpy as np
 from vcs_demo.background import TRANSFORMERS, Progress
 from vcs_demo.errors import UserError, quoted
 from vcs_demo.files import state_of
-from vcs_demo.rankers.base import PassageIndex, Ranker, finite
+from vcs_demo.rankers.base import PassageIndex, Ranker, finite, reading
 from vcs_demo.rankers.contents import check_contents
-from vcs_demo.rankers.training_queries import TRAINING_QUERIES, training_hashes
+from vcs_demo.rankers.training_queries import TRAINING_QUERIES, training_hashes, training_known
 from vcs_demo.rankers.vectors import VectorIndex, kept_vectors
 from vcs_demo.reading.texts import read_json
 from vcs_demo.text import folded
@@ -99,8 +99,8 @@ class ModelRanker(Ranker):
 
     @property
     def training_known(self) -> bool:
-        """Tell whether `training_queries.txt` is beside the model."""
-        return training_hashes(self.path) is not None
+        """Tell whether `training_queries.txt` is beside the model, and lists all that it was trained on."""
+        return training_known(self.path)
 
     @property
     def model(self) -> Any:
@@ -204,7 +204,7 @@ class DenseRanker(ModelRanker):
         Texts are encoded once each, in batches of similar length, so that progress is even and padding small.
 
         Raises:
-            UserError: a vector holds NaN or infinity.
+            UserError: a vector holds NaN or infinity, or the model cannot read a text.
         """
         texts = [self._cut(text) for text in texts]
         unique = sorted(set(texts), key=lambda text: (len(text), text))
@@ -212,7 +212,8 @@ class DenseRanker(ModelRanker):
         how = {"normalize_embeddings": True, "convert_to_numpy": True, "show_progress_bar": False}
         parts = []
         for start in range(0, len(unique), batch):
-            parts.append(encode(unique[start : start + batch], batch_size=batch, **how))
+            with reading(self.name):
+                parts.append(encode(unique[start : start + batch], batch_size=batch, **how))
             if progress:
                 progress(min(start + batch, len(unique)), len(unique))
         if not unique:

@@ -8,6 +8,7 @@ The format is told by the content where it can be, else by the ending, whose cas
 
 import csv
 import json
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ JSON, TABLES, PARQUET = (".jsonl", ".ndjson", ".json"), (".csv", ".tsv"), ".parq
 ENDINGS = (*JSON, *TABLES, PARQUET)
 MAX_LINE = 32 * 1024**2  # characters of one line of JSON
 MAX_COLUMNS = 1_000
+EMPTY = ("", "nan", "null", "none", "na", "n/a", "#n/a", "<na>")  # what programs write into an empty cell
 _DELIMITERS = (",", ";", "\t")
 Numbered = Iterator[tuple[int, Any]]
 
@@ -50,18 +52,24 @@ class Rows:
         return self.read()
 
     def number(self, cell: str, kind: type) -> int | float | None:
-        """Return the number in a cell of CSV, None for an empty one; raises ValueError.
+        """Return the number in a cell of CSV, None for an empty one (`NaN`, `null` too); raises ValueError.
 
         Args:
-            cell: such as `7.5`, or `7,5` where no comma separates the cells.
+            cell: such as `7.5`, or `7,5` (with thousands `1.007,5` where no comma separates the cells).
             kind: int or float.
         """
         text = cell.strip()
-        if self.delimiter != "," and "," in text:
-            text = text.replace(".", "").replace(",", ".")
-        if not text:
+        if "," in text and self.delimiter != ",":
+            text = text.replace(".", "")
+        if (
+            text.count(",") == 1 and "." not in text
+        ):  # a spreadsheet of a country that writes so quotes the cell
+            text = text.replace(",", ".")
+        if text.lower() in EMPTY:
             return None
         value = float(text)
+        if not math.isfinite(value):
+            raise ValueError(f"{cell} is no number")
         return value if kind is float else int(value) if value.is_integer() else int(text)
 
 

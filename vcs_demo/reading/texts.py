@@ -34,7 +34,9 @@ def check_file(path: Path) -> None:
 
 
 def head(path: Path, size: int = 64) -> bytes:
-    """Return the first bytes of a file; raises UserError."""
+    """Return the first bytes of a file; raises UserError, also for a pipe, which would be waited for."""
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise UserError(f"{quoted(path)} cannot be read: it is no file.")
     with _blamed(path), path.open("rb") as file:
         return file.read(size)
 

@@ -151,7 +151,9 @@ def saved_by_a_spreadsheet(path, delimiter, encoding):
         writer.writerow([""] * len(header))
 
 
-@pytest.mark.parametrize(("delimiter", "encoding"), [(";", "utf-8-sig"), ("\t", "utf-16"), (";", "utf-8")])
+@pytest.mark.parametrize(
+    ("delimiter", "encoding"), [(";", "utf-8-sig"), ("\t", "utf-16"), (";", "utf-8"), (",", "utf-8")]
+)
 def test_a_spreadsheet_of_a_vietnamese_locale_is_read_back(labelled, tmp_path, delimiter, encoding):
     with LabelStore(labelled, read_only=True) as store, LabelStore(":memory:") as other:
         export_labels(store, tmp_path / "labels.csv")
@@ -163,6 +165,42 @@ def test_a_spreadsheet_of_a_vietnamese_locale_is_read_back(labelled, tmp_path, d
         report = import_answers(other, tmp_path / "answers.csv")
         assert (report.answers_added, report.problems) == (2, [])
         assert other.candidates() == store.candidates()
+
+
+@pytest.mark.parametrize("name", ["a.parquet", "a.jsonl", "a.json", "a.csv"])
+def test_labels_that_pandas_wrote_are_read(labelled, tmp_path, make, name):
+    import pandas as pd
+
+    with LabelStore(labelled) as store:
+        store.add_candidates([make(3, rank=None, score=None)])  # makes the whole column one of floats
+        store.label(make(3).id, "lan", "hard", token="3")
+        export_labels(store, tmp_path / "labels.parquet")
+        table = pd.read_parquet(tmp_path / "labels.parquet")
+        if name == "a.parquet":
+            table.to_parquet(tmp_path / name)
+        elif name == "a.csv":
+            table.to_csv(tmp_path / name, na_rep="NaN")
+        else:
+            table.to_json(
+                tmp_path / name,
+                orient="records",
+                lines=name == "a.jsonl",
+                force_ascii=False,
+                double_precision=15,
+            )
+        assert read_labels(tmp_path / name).labelled == store.labelled()
+
+
+@pytest.mark.parametrize("text", ["nan", "None", "null", "#N/A", "#NAME?", "#REF!"])
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl"])
+def test_what_programs_write_into_an_empty_cell_is_no_passage(store, tmp_path, name, text):
+    row = {"query": "Ho?", "positive": "một", "negative": text}
+    lines = [",".join(row), ",".join(row.values())] if name == "a.csv" else [json.dumps(row)]
+    (tmp_path / name).write_text("\n".join(lines), "utf-8")
+    report = import_triples(store, tmp_path / name)
+    assert (
+        report.added == 0 and f"The negative is '{text}', which programs write" in report.problems[0].reason
+    )
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.parquet"])
@@ -190,6 +228,9 @@ def test_gold_comes_in_from_a_table_too(store, tmp_path, make, name):
         "t\u0435st",
         "data/test.jsonl",
         "kiểm thử",
+        "train_and_eval",
+        "train (tst)",
+        "validation-heldout",
     ]
     + ["test-00000-of-00001", "train+test", "x", unicodedata.normalize("NFD", "tést")],
 )

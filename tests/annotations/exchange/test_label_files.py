@@ -184,6 +184,10 @@ def test_what_is_no_export_is_named(tmp_path, name, content, message):
         ({"label": "easy"}, "the label 'easy'"),
         ({"score": "cao"}, "score is not as"),
         ({"votes": "[]"}, "votes"),
+        ({"votes": '{"hard": "x"}'}, "votes"),
+        ({"votes": '{"hard": -5}'}, "votes"),
+        ({"score": float("inf")}, "inf is no number"),
+        ({"query": "\u200b"}, "an empty query"),
     ],
 )
 def test_a_row_that_was_tampered_with_is_named(filled, tmp_path, change, message):

@@ -107,6 +107,19 @@ def test_a_manifest_that_is_none_is_named(filled, tmp_path, text):
         manifest_of(tmp_path / "labels.jsonl", read_export(tmp_path / "labels.jsonl"))
 
 
+@pytest.mark.parametrize(
+    "change",
+    [{"candidates": 0}, {"candidates": -5}, {"candidates": 1}, {"created": ""}, {"value": float("nan")}],
+)
+def test_a_manifest_whose_figures_cannot_be_is_under_no_floor_and_refused(filled, tmp_path, change):
+    _, beside = export_labels(filled, tmp_path / "labels.jsonl")
+    facts = json.loads(beside.read_text("utf-8"))
+    facts["alpha"] |= {"value": 0.5, "low": 0.1, "high": 0.9} | change
+    beside.write_text(json.dumps(facts | change), "utf-8")
+    with pytest.raises(UserError, match="as exported"):
+        manifest_of(tmp_path / "labels.jsonl", read_export(tmp_path / "labels.jsonl"))
+
+
 def test_the_command_writes_it(own_data_dir, make, tmp_path, capsys):
     with LabelStore(own_data_dir / "labels.db") as store:
         store.add_candidates([make(1), make(2)])

@@ -234,6 +234,16 @@ def test_a_model_of_what_is_no_number_scores_nothing(damaged, own_data_dir):
         VectorIndex("unit", lambda queries: np.array([[np.nan, 0]], dtype=np.float32), np.eye(2)).score(["q"])
 
 
+def test_a_model_whose_tokenizer_is_of_another_is_named(tiny_model_dir, tmp_path):
+    from sentence_transformers import SentenceTransformer
+
+    model = SentenceTransformer(str(tiny_model_dir))
+    model[0].auto_model.resize_token_embeddings(8)
+    model.save(str(tmp_path / "mixed"))
+    with pytest.raises(UserError, match="The model mixed cannot read a text .*: its tokenizer and weights"):
+        DenseRanker("mixed", tmp_path / "mixed").index(PASSAGES)
+
+
 def test_what_a_part_does_not_find_or_tell_apart_does_not_shuffle_a_fusion():
     other = Fixed("b", [4, 3, 2, 1])
     for parts in ((BM25Ranker(), other), (other, BM25Ranker()), (Fixed("same", [2, 2, 2, 2]), other)):

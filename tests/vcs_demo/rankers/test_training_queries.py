@@ -1,13 +1,15 @@
 """The list of trained-on queries is a guard: it is read as it was meant, or it refuses."""
 
+import hashlib
 import os
 import shutil
+import unicodedata
 
 import pytest
 
 from vcs_demo.errors import UserError
 from vcs_demo.rankers.dense import DenseRanker
-from vcs_demo.text import content_hash
+from vcs_demo.text import content_hash, content_hashes
 
 HASHES = [content_hash(text) for text in ("gan ở đâu?", "ho thì uống gì?", "sốt?")]
 
@@ -40,6 +42,8 @@ def test_three_listed_queries_are_three_left_out(model, write, end, encoding):
         (f"{HASHES[0]} {HASHES[1]}x", "no hash"),
         (f"SHA256 (a.txt) = {HASHES[0]}", "no hash"),
         ("gan ở đâu?", "no hash"),
+        (f"{HASHES[0][:32]}\n", "as many digits as MD5"),
+        (f"{HASHES[0]}\n{HASHES[1][:40]}\n", "Line 2 .* SHA-1"),
         ("", "lists no query"),
         ("# nothing\n", "lists no query"),
         (b"\x1f\x8b\x08", "compressed"),
@@ -47,6 +51,7 @@ def test_three_listed_queries_are_three_left_out(model, write, end, encoding):
         (b"\xff" + HASHES[0].encode(), "not UTF-8"),
         ("folder", "cannot be read"),
         ("dangling", "cannot be read"),
+        ("pipe", "cannot be read: it is no file"),
     ],
 )
 def test_a_list_that_cannot_be_read_refuses(model, content, message):
@@ -55,11 +60,25 @@ def test_a_list_that_cannot_be_read_refuses(model, content, message):
         path.mkdir()
     elif content == "dangling":
         path.symlink_to("nowhere")
+    elif content == "pipe":
+        os.mkfifo(path)
     else:
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
     for ask in (lambda: model.training_hashes, lambda: model.training_known):
         with pytest.raises(UserError, match=message):
             ask()
+
+
+def test_a_list_that_is_not_complete_is_left_out_and_not_known(model):
+    path = model.path / "training_queries.txt"
+    path.write_text(f"# incomplete: what the base saw is not known\n{HASHES[0]}\n", "utf-8")
+    assert model.training_hashes == {HASHES[0][:16]} and not model.training_known
+
+
+def test_hashes_of_decomposed_texts_are_recognised():
+    text = "Gan ở  đâu, tuỵ ở đâu?"
+    decomposed = " ".join(unicodedata.normalize("NFD", text.lower()).split())
+    assert hashlib.sha256(decomposed.encode()).hexdigest() in content_hashes(text)
 
 
 def test_a_list_changed_under_an_old_time_is_read_anew(model):

@@ -66,10 +66,15 @@ def test_tables_are_read_whatever_separates_their_columns(tmp_path, delimiter, e
     assert [row["query"] for _, row in read] == ["Ho, khan;\tkhông?", "a\nb", "=1+1"]
     if delimiter == ",":
         with pytest.raises(ValueError, match="could not convert"):
-            read.number("7,25", float)
+            read.number("1.234,5", float)
     else:
-        assert read.number("7,25", float) == 7.25 and read.number("1.234,5", float) == 1234.5
-    assert read.number("3", int) == 3 and read.number("", int) is None
+        assert read.number("1.234,5", float) == 1234.5
+    assert (
+        read.number("7,25", float) == 7.25 and read.number("3,0", int) == 3
+    )  # quoted, where commas separate
+    assert read.number("3", int) == 3 and read.number("", int) is read.number("NaN", float) is None
+    with pytest.raises(ValueError, match="inf is no number"):
+        read.number("inf", float)
 
 
 def test_a_header_of_one_column_and_a_comma_inside_quotes(tmp_path):
