@@ -90,7 +90,9 @@ class Pusher:
             scheduler.trigger().result(seconds)
         except TimeoutError:
             self._state = replace(self._state, error=self._state.error or f"no answer in {seconds:.0f} s")
-        idle = self._one_at_a_time.acquire(timeout=seconds)  # a push of the scheduler's own may have just begun
+        idle = self._one_at_a_time.acquire(
+            timeout=seconds
+        )  # a push of the scheduler's own may have just begun
         self._stopped = True
         if idle:
             self._one_at_a_time.release()

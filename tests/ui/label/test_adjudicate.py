@@ -131,6 +131,16 @@ def test_a_case_that_somebody_else_decided_is_not_decided_again_without_a_word(s
     assert [row["adjudicator"] for row in store.database.rows("SELECT adjudicator FROM decisions")] == ["chi"]
 
 
+def test_a_second_page_whose_case_was_decided_on_the_first_goes_on(waiting, handlers):
+    app, warm = build_app("mini", Access("single"))
+    (settle,), (open_tab,) = (handlers(app, "label.adjudicate", name) for name in ("settle", "open_tab"))
+    case = open_tab(None, None, "en", None, None, None)[:3]
+    settle(None, None, "en", *case, "hard", "edge_case", "one")
+    id, *_, said = settle(None, None, "en", *case, "hard", "edge_case", "two")
+    assert id == "" and "on another page" in said and len(decided()) == 1
+    warm.store.close()
+
+
 def test_the_case_that_a_page_showed_is_opened_again_while_it_waits(store, disputed):
     second = next_case(store, (next_case(store).candidate_id,))
     assert next_case(store, second.passed, second.candidate_id) == second

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import gradio as gr
 
 from annotations.candidates import LABELS
+from annotations.database.events import TokenReused
 from annotations.quality.adjudication import (
     CAUSES,
     answers_to,
@@ -239,7 +240,7 @@ def build(store: LabelStore, words: Localised, language: gr.Radio, access: Acces
         case, (label, cause, note) = _case(*values[:3]), values[3:]
         try:
             opened, text = settled(store, case, person.name, label, cause, note, lang)
-        except Changed as error:
+        except (Changed, TokenReused) as error:  # on to what waits
             again, sentence = (
                 next_case(store, case.passed, case.candidate_id),
                 refused(explain(error, lang))[-1],
