@@ -137,9 +137,13 @@ class Library:
         """Order passages for a query with each ranker; `relevant` marks some of them, or the query has no judgements.
 
         Raises:
-            UserError: a value out of bounds, an unknown ranker.
+            UserError: a value out of bounds, not one mark a passage, an unknown ranker.
         """
         query, chosen, texts = checked_query(query), _loaded(rankers), _checked_passages(passages)
+        if relevant is not None and len(relevant) not in (0, len(texts)):
+            raise UserError(
+                f"{len(relevant)} marks were given for {len(texts)} candidates; give one for each."
+            )
         marks = np.array(relevant, dtype=bool) if relevant is not None and any(relevant) else None
 
         def ready(ranker: Ranker) -> Callable[[], np.ndarray]:

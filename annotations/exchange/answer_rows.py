@@ -9,7 +9,7 @@ from annotations.candidates import CANDIDATE_FIELDS, Candidate, check_length, ch
 from annotations.database.events import new_event, stamp, text
 from annotations.people.pseudonyms import is_pseudonym
 from vcs_demo.errors import UserError, quoted
-from vcs_demo.reading.rows import Rows, read_rows
+from vcs_demo.reading.rows import Rows, as_number, read_rows
 from vcs_demo.text import content_hash
 
 KINDS = ("label", "skip", "undo")
@@ -59,9 +59,11 @@ def answer_rows(rows: Rows) -> Iterator[tuple[int, Any]]:
         if rows.columns and isinstance(row, dict):
             row = {name.lower(): None if cell == "" else cell for name, cell in row.items()}
             row |= {"kind": "label", "candidate_id": row.get("id")}
-            for name, kind in _NUMBERS.items() if rows.delimiter else ():
+        if isinstance(row, dict):
+            for name, kind in _NUMBERS.items():
                 try:
-                    row[name] = rows.number(row.get(name) or "", kind)
+                    value = row.get(name)
+                    row[name] = rows.number(value or "", kind) if rows.delimiter else as_number(value, kind)
                 except (ValueError, OverflowError):
                     row = f"The {name} is {quoted(row[name])}; it must be {_KINDS_OF[kind][1]}."
                     break
@@ -96,6 +98,7 @@ def candidate_of(row: dict[str, Any]) -> Candidate:
 def event_of(row: dict[str, Any]) -> dict[str, Any]:
     """Return a row's event as a record, `undoes` a token; raises UserError."""
     kind, label, undoes = row.get("kind"), row.get("label"), row.get("undoes")
+    label = label.strip().lower() if isinstance(label, str) else label
     if kind not in KINDS:
         raise UserError(f"The kind is {quoted(kind)}; it must be candidate, {', '.join(KINDS)}.")
     for name in ("token", "candidate_id", "annotator", *_TEXTS):

@@ -1,7 +1,6 @@
 """Labels as files and back: JSONL, CSV, Parquet and a `datasets` folder. Annotators are never named."""
 
 import json
-import math
 import os
 import shutil
 from collections.abc import Iterable, Iterator
@@ -14,7 +13,7 @@ from annotations.exchange.files import FORMATS, write_csv
 from vcs_demo.background import TRANSFORMERS
 from vcs_demo.errors import UserError, quoted
 from vcs_demo.files import json_line, partial
-from vcs_demo.reading.rows import Rows, read_rows
+from vcs_demo.reading.rows import Rows, as_number, read_rows
 from vcs_demo.text import folded
 
 TEXT, INTEGER, REAL = "string", "int64", "float64"
@@ -42,6 +41,7 @@ _NUMBERS = {
 COLUMNS = dict.fromkeys(_TEXTS, TEXT) | _NUMBERS
 TRIPLE_COLUMNS = dict.fromkeys(("anchor", "positive", "negative"), TEXT)
 _PYTHON = {TEXT: str, INTEGER: int | None, REAL: float | int | None}
+_KINDS = {INTEGER: int, REAL: float}
 _OWN_NAME = {"negative": "passage", "candidate_id": "id"}  # column → field, where they differ
 
 
@@ -183,10 +183,9 @@ def _labelled(row: Any, where: str, rows: Rows) -> LabelledCandidate:
         raise UserError(f"{where} has the label {quoted(row['label'])}; the labels are {', '.join(LABELS)}.")
     try:
         if rows.delimiter:
-            kinds = {INTEGER: int, REAL: float}
-            row = row | {column: rows.number(row[column], kinds[kind]) for column, kind in _NUMBERS.items()}
+            row = row | {column: rows.number(row[column], _KINDS[kind]) for column, kind in _NUMBERS.items()}
         else:
-            row = row | {column: _number(row[column], kind) for column, kind in _NUMBERS.items()}
+            row = row | {column: as_number(row[column], _KINDS[kind]) for column, kind in _NUMBERS.items()}
         wrong = [column for column, kind in COLUMNS.items() if not isinstance(row[column], _PYTHON[kind])]
         votes = None if wrong else json.loads(row["votes"])
     except (ValueError, OverflowError, RecursionError) as error:
@@ -198,15 +197,6 @@ def _labelled(row: Any, where: str, rows: Rows) -> LabelledCandidate:
     if row["split"]:
         checked_split(row["split"])
     return LabelledCandidate(**{_OWN_NAME.get(c, c): row[c] for c in COLUMNS} | {"votes": votes})
-
-
-def _number(value: Any, kind: str) -> Any:
-    """Return a number of Parquet or JSON as it was exported: pandas makes 3 into 3.0, and nothing into NaN."""
-    if not isinstance(value, float):
-        return value
-    if math.isinf(value):
-        raise ValueError(f"{value} is no number")
-    return None if math.isnan(value) else int(value) if kind == INTEGER and value.is_integer() else value
 
 
 def _is_vote(vote: tuple[Any, Any]) -> bool:

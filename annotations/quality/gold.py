@@ -76,10 +76,14 @@ def import_gold(store: LabelStore, path: Path | str) -> ImportReport:
     path = Path(path)
     rows = read_rows(path)
     ids = {candidate.id for candidate in store.candidates()}
-    answers, problems = [], []
+    answers, problems, labels = [], [], {}
     for line, row in rows:
         try:
-            answers.append(_answer(row, ids))
+            answer = _answer(row, ids)
+            before, label = labels.setdefault(answer.candidate_id, (line, answer.label))
+            if label != answer.label:
+                raise UserError(f"Line {before} says {label} of the same candidate; that one counts.")
+            answers.append(answer)
         except UserError as error:
             problems.append(RowProblem(line, str(error)))
     if not answers:
@@ -113,9 +117,10 @@ def _answer(row: Any, ids: set[str]) -> GoldAnswer:
         raise UserError(
             f"Id, label and note must be text, not {quoted(given)}; write {{'id': …, 'label': …, 'note': …}}."
         )
-    if given[0] not in ids:
-        raise UserError(UNKNOWN.format(quoted(given[0])))
-    return _checked(GoldAnswer(*given))
+    id, label, note = given[0].strip(), given[1].strip().lower(), given[2]
+    if id not in ids:
+        raise UserError(UNKNOWN.format(quoted(id)))
+    return _checked(GoldAnswer(id, label, note))
 
 
 def _checked(answer: GoldAnswer) -> GoldAnswer:

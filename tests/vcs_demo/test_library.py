@@ -62,3 +62,8 @@ def test_a_search_checks_and_loads_each_thing_once(library, monkeypatch):
         "load_ranker",
         "load_task",
     ]
+
+
+def test_marks_of_other_candidates_are_named():
+    with pytest.raises(UserError, match="1 marks were given for 2 candidates"):
+        list(Library("mini").rerank("gan", ["a", "b"], ["bm25"], [True]))

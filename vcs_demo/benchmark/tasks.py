@@ -219,6 +219,11 @@ def _texts(row: dict, column: str, place: str) -> dict[str, str]:
         raise UserError(
             f"Row {place} has {quoted(value)} where a list of texts belongs ({column}); mend the file."
         )
+    if isinstance(value, str) and value.lstrip()[:2] in ('["', "['"):
+        raise UserError(
+            f"Row {place} has a list written as text, {quoted(value)} ({column}); save it as a list, in "
+            "JSON lines or Parquet."
+        )
     items = value if isinstance(value, list | tuple) else [value]
     texts = (_checked(item, column, place) for item in items)
     different = {content_hash(text): text for text in texts if text}

@@ -54,6 +54,10 @@ def evaluate(
         for query_id, text in task.queries.items()
     }
     measured = [query_id for query_id in task.queries if hashes[query_id].isdisjoint(skip)]
+    if not task.queries:
+        raise UserError(
+            f"{task.name} ({task.source}) has no query to measure on; take another source or task."
+        )
     if len(measured) * 2 < len(task.queries):
         raise UserError(
             f"{ranker.name} was trained on {len(task.queries) - len(measured)} of the {len(task.queries)} queries of "

@@ -73,6 +73,23 @@ class Rows:
         return value if kind is float else int(value) if value.is_integer() else int(text)
 
 
+def as_number(value: Any, kind: type) -> Any:
+    """Return a number of Parquet or JSON as it was written first: pandas makes 3 into 3.0, and nothing into NaN.
+
+    Args:
+        value: of any type; what is no number comes back as it is.
+        kind: int or float.
+
+    Raises:
+        ValueError: it is infinite.
+    """
+    if not isinstance(value, float):
+        return value
+    if math.isinf(value):
+        raise ValueError(f"{value} is no number")
+    return None if math.isnan(value) else int(value) if kind is int and value.is_integer() else value
+
+
 def read_rows(path: Path) -> Rows:
     """Open a file of rows, or the folder of a data set that `save_to_disk` wrote.
 

@@ -15,6 +15,7 @@ from annotations.exchange.triples import import_triples
 from annotations.quality.gold import import_gold
 from annotations.store.label_store import LabelStore
 from vcs_demo.errors import UserError
+from vcs_demo.tables import unguard
 
 
 @pytest.fixture
@@ -189,6 +190,27 @@ def test_labels_that_pandas_wrote_are_read(labelled, tmp_path, make, name):
                 double_precision=15,
             )
         assert read_labels(tmp_path / name).labelled == store.labelled()
+
+
+@pytest.mark.parametrize("name", ["a.parquet", "a.jsonl"])
+def test_answers_that_pandas_wrote_are_read(labelled, tmp_path, make, name):
+    import pandas as pd
+
+    with LabelStore(labelled) as store, LabelStore(":memory:") as other:
+        store.add_candidates([make(3, rank=None, score=None)])
+        store.label(make(3).id, "lan", "hard", token="3")
+        export_answers(store, tmp_path / "answers.csv")
+        table = pd.read_csv(tmp_path / "answers.csv", dtype={"token": str}, encoding="utf-8-sig")
+        table["query"] = table["query"].map(unguard)
+        table["note"], table["label"] = "", "Hard "
+        if name == "a.parquet":
+            table.to_parquet(tmp_path / name)
+        else:
+            table.assign(kind="label", candidate_id=table["id"]).to_json(
+                tmp_path / name, orient="records", lines=True, double_precision=15
+            )
+        report = import_answers(other, tmp_path / name)
+        assert (report.answers_added, report.problems) == (3, [])
 
 
 @pytest.mark.parametrize("text", ["nan", "None", "null", "#N/A", "#NAME?", "#REF!"])

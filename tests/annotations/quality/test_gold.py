@@ -178,3 +178,12 @@ def test_calibration_is_drawn_of_what_nobody_labelled_and_repeatably(many, make,
         read_ids(tmp_path / "ids.txt")
     with pytest.raises(UserError, match="There is no file"):
         read_ids(tmp_path / "none.txt")
+
+
+def test_a_file_that_contradicts_itself_says_so(store, make, tmp_path):
+    store.add_candidates([make(1)])
+    rows = [{"id": f" {make(1).id}", "label": label} for label in ("Hard ", "trivial", "hard")]
+    (tmp_path / "gold.jsonl").write_text("\n".join(map(json.dumps, rows)), "utf-8")
+    report = import_gold(store, tmp_path / "gold.jsonl")
+    assert (report.added, [problem.line for problem in report.problems]) == (1, [2])
+    assert "Line 1 says hard of the same candidate" in report.problems[0].reason

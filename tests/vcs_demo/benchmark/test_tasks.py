@@ -98,6 +98,8 @@ def test_a_value_that_is_no_text_is_one_sentence_with_its_row(value):
             UserError, match=rf"Row 2 of virerank .here. has .* belongs \({column}\); mend the file"
         ):
             reranking_task("virerank", "here", [good, good | {column: value}])
+    with pytest.raises(UserError, match="Row 1 of virerank .here. has a list written as text"):
+        reranking_task("virerank", "here", [good | {"pos": "['Có mưa.', 'Mưa.']"}])
     with pytest.raises(
         UserError, match="Row 1 of vimedretrieve .here. has .* where a text belongs .context."
     ):
