@@ -17,6 +17,7 @@ from annotations.store.label_store import LabelStore
 from annotations.store.record import find
 from vcs_demo.errors import UserError, quoted
 from vcs_demo.files import write_jsonl, written_whole
+from vcs_demo.reading.rows import JSON
 
 CSV_COLUMNS = (*CANDIDATE_FIELDS, "annotator", "label", "note", "token")
 MAX_ROWS = 300_000
@@ -34,8 +35,15 @@ def export_answers(store: LabelStore, path: Path | str, *, names: bool = False) 
         store: the answers.
         path: where to; what is there is replaced.
         names: also write the annotators' names (in JSONL) and the notes.
+
+    Raises:
+        UserError: the path's ending is neither of JSON lines nor of CSV, so it would be read as something else.
     """
     path = Path(path)
+    if path.suffix.lower() not in (*JSON, ".csv"):
+        raise UserError(
+            f"Answers are written as .jsonl or .csv, not as {quoted(path.name)}; give such a name."
+        )
     path.parent.mkdir(parents=True, exist_ok=True)
     with store.database.lock:
         called, candidates, events = pseudonyms(store), store.candidates(), store.events()

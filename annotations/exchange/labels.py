@@ -13,7 +13,7 @@ from annotations.exchange.files import FORMATS, write_csv
 from vcs_demo.background import TRANSFORMERS
 from vcs_demo.errors import UserError, quoted
 from vcs_demo.files import json_line, partial
-from vcs_demo.reading.rows import Rows, as_number, read_rows
+from vcs_demo.reading.rows import JSON, Rows, as_number, read_rows
 from vcs_demo.text import folded
 
 TEXT, INTEGER, REAL = "string", "int64", "float64"
@@ -49,13 +49,18 @@ def format_of(path: Path, format: str | None = None) -> str:
     """Return the format to write a path in: the one asked for, else the one of its ending, else `dataset`.
 
     Raises:
-        UserError: an unknown format, or the path is a folder that holds something else.
+        UserError: an unknown format, an ending by which it would be read as another, or the path is a folder that
+            holds something else.
     """
     format = format or path.suffix.lstrip(".").lower() or "dataset"
     if format not in FORMATS:
         raise UserError(f"{quoted(format)} is not a format; the formats are {', '.join(FORMATS)}.")
     if path.is_dir() and (format != "dataset" or (any(path.iterdir()) and not _is_dataset(path))):
         raise UserError(f"{quoted(path)} is a folder with something else in it; give another path.")
+    endings = {"jsonl": JSON, "dataset": ()}.get(format, (f".{format}",))
+    if path.suffix.lower() not in endings and (endings or path.suffix.lower().lstrip(".") in FORMATS):
+        name = path.with_suffix(endings[0] if endings else "").name
+        raise UserError(f"{quoted(path.name)} would not be read as {format}; name it {quoted(name)}.")
     return format
 
 

@@ -348,3 +348,10 @@ def test_files_that_hold_no_answers_are_named(store, tmp_path, name, content, me
         (tmp_path / name).write_text(content)
     with pytest.raises(UserError, match=message):
         import_answers(store, tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["a.parquet", "a.txt", "a.tsv", "a.xlsx", "answers"])
+def test_answers_are_written_under_no_name_that_is_read_as_something_else(history, tmp_path, name):
+    with pytest.raises(UserError, match="written as .jsonl or .csv"):
+        export_answers(history, tmp_path / name)
+    assert not (tmp_path / name).exists()

@@ -292,3 +292,13 @@ class _Full:
 
     def fileno(self):
         return self.file.fileno()
+
+
+@pytest.mark.parametrize(
+    ("name", "format"),
+    [("a.csv", "jsonl"), ("a.jsonl", "csv"), ("a.txt", "jsonl"), ("a", "parquet"), ("a.CSV", "dataset")],
+)
+def test_an_ending_of_another_format_is_refused(filled, tmp_path, name, format):
+    with pytest.raises(UserError, match=f"{name}' would not be read as {format}; name it 'a"):
+        export_labels(filled, tmp_path / name, format)
+    assert not list(tmp_path.glob("a*"))
