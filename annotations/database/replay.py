@@ -75,16 +75,25 @@ def compare(database: LabelDatabase, log: Path) -> Gap:
 def insert_missing(database: LabelDatabase, gap: Gap) -> int:
     """Insert the rows that are missing, inside `write`; return how many of them are events."""
     events, columns = 0, {table: _columns(database, table) for table in KINDS}
-    for (table, _), record in gap.missing.items():
-        row = {name: record[name] for name in columns[table] if name in record}
-        try:
-            if table == "events":
-                database.insert_event(row)
-                events += 1
-            else:
-                database.insert(f"INSERT INTO {table}", row)
-        except (*_REFUSED, OverflowError, TypeError, ValueError):
-            gap.unreadable += 1  # the schema refuses it, or SQLite such a value
+    waiting = list(gap.missing.items())
+    while waiting:
+        refused = []
+        for (table, key), record in waiting:
+            row = {name: record[name] for name in columns[table] if name in record}
+            try:
+                if table == "events":
+                    database.insert_event(row)
+                    events += 1
+                else:
+                    database.insert(f"INSERT INTO {table}", row)
+            except (*_REFUSED, OverflowError, TypeError, ValueError):
+                refused.append(((table, key), record))
+        if len(refused) == len(waiting):  # the schema refuses these, or SQLite such a value
+            gap.unreadable += len(refused)
+            break
+        waiting = (
+            refused  # a line may stand before the one that it needs, as in a log that was sorted or merged
+        )
     return events
 
 

@@ -1,4 +1,4 @@
-"""Lines of the event log that nobody wrote: they are left out and counted, and the labels open."""
+"""Event logs as nobody wrote them: odd lines are left out and counted, the others count in whatever order."""
 
 import pytest
 from factories import candidate
@@ -32,3 +32,21 @@ def test_an_odd_line_is_left_out_and_told(line, tmp_path, caplog):
         assert store.counts()["hard"] == 1
         store.label(one.id, "binh", "trivial", token="t2")
     assert ("left out" in caplog.text) == line.endswith(b"}")  # the others are as a cut-off write leaves them
+
+
+@pytest.mark.parametrize("order", [lambda lines: lines[::-1], sorted], ids=["reversed", "sorted"])
+def test_a_line_may_stand_before_the_one_it_needs(order, tmp_path):
+    path = tmp_path / "labels.db"
+    one, two = candidate(1), candidate(2)
+    with LabelStore(path) as store:
+        store.add_candidates([one, two])
+        store.label(one.id, "an", "hard", token="t1")
+        store.label(two.id, "an", "trivial", token="t2")
+        store.undo("an", token="t3")
+        counts = store.counts()
+    log = log_path(path)
+    log.write_bytes(b"".join(order(log.read_bytes().splitlines(keepends=True))))
+    path.unlink()
+    with LabelStore(path) as store:
+        assert store.counts() == counts
+        assert len(store.events()) == 3
