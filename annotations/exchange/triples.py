@@ -158,7 +158,7 @@ def _candidates(row: dict[str, Any], defaults: dict[str, str]) -> list[Candidate
             raise UserError(f"The query has no {aliases[0]}; a candidate needs one.")
         if not all(isinstance(text, str) for text in texts[name]):
             raise UserError(f"The {aliases[0]} is {quoted(value)}; it must be text.")
-        if broken := next((text for text in texts[name] if _is_broken(text)), None):
+        if broken := next((text for text in texts[name] if is_broken(text)), None):
             raise UserError(
                 f"The {aliases[0]} is {quoted(broken)}, which programs write into an empty or broken cell."
             )
@@ -179,7 +179,8 @@ def _candidates(row: dict[str, Any], defaults: dict[str, str]) -> list[Candidate
     ]
 
 
-def _is_broken(text: str) -> bool:
+def is_broken(text: str) -> bool:
+    """Tell whether a text is what programs write into an empty or broken cell."""
     return text.strip().lower() in EMPTY[1:] or bool(_BROKEN.fullmatch(text.strip()))
 
 

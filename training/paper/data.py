@@ -5,7 +5,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from annotations.candidates import LabelledCandidate
-from annotations.exchange.triples import COLUMNS
+from annotations.exchange.triples import COLUMNS, is_broken
 from annotations.mining import mine
 from training.paper.arms import Arm
 from training.paper.settings import DomainTransfer, ExperimentSettings
@@ -64,6 +64,8 @@ def training_rows(settings: ExperimentSettings, arm: Arm, held_out: Sequence[Tas
             for task in (medical, _general(settings))
         )
         size = min(filter(None, (settings.limit, len(ours.rows), len(others.rows))))
+        if size < 2:
+            raise UserError("One pair of query and positive has no negative; give two or more of each kind.")
         taken = {"medical": size, "general": 0, "mixed": size // 2}[arm.data]
         rows = ours.rows[:taken] + others.rows[: size - taken]
         return TrainingSet(rows, ours.relevant | others.relevant, {"rows": len(rows)})
@@ -106,7 +108,14 @@ def _pairs(path: Path) -> list[dict[str, str]]:
         ):
             why = f": {row}" if isinstance(row, str) else "."
             raise UserError(f"Line {number} of {quoted(path.name)} has no texts `query` and `positive`{why}")
+        if broken := next(filter(is_broken, (query, positive)), None):
+            raise UserError(
+                f"Line {number} of {quoted(path.name)} has the text {quoted(broken)}, which programs write into an "
+                "empty or broken cell."
+            )
         pairs.append({"question": nfc(query), "context": nfc(positive)})
-    if not pairs:
-        raise UserError(f"{quoted(path.name)} has no pair of query and positive.")
+    if len(pairs) < 2:  # one alone has no negative in its batch
+        raise UserError(
+            f"{quoted(path.name)} has {len(pairs) or 'no'} pair of query and positive; give two or more."
+        )
     return pairs

@@ -248,13 +248,26 @@ def test_a_report_of_nothing_is_one_sentence_and_makes_no_database(capsys):
 def test_a_broken_file_of_general_pairs_is_one_sentence(run, tmp_path, capsys):
     good = '{"query": "a", "positive": "b"}\n'
     for number, line in enumerate(
-        ['{"query": "a"}', '{"query": "a", "positive": 5}', "[1]", "{", '"a"'], start=1
+        [
+            '{"query": "a"}',
+            '{"query": "a", "positive": 5}',
+            '{"query": "a", "positive": "nan"}',
+            "[1]",
+            "{",
+            '"a"',
+        ],
+        start=1,
     ):
         (tmp_path / "g.jsonl").write_text(good * (number - 1) + f"{line}\n", "utf-8")
         assert run("domain", "--general", tmp_path / "g.jsonl") == 1
         assert f"Line {number} of 'g.jsonl'" in capsys.readouterr().err
         assert not database_file().exists()
-    for content, said in ((b"", "no pair"), (b"\xff", "Line 1"), (b"\x1f\x8b", "unpack it")):
+    for content, said in (
+        (b"", "no pair"),
+        (good.encode(), "has 1 pair"),
+        (b"\xff", "Line 1"),
+        (b"\x1f\x8b", "unpack it"),
+    ):
         (tmp_path / "g.jsonl").write_bytes(content)
         assert run("domain", "--general", tmp_path / "g.jsonl") == 1
         assert said in capsys.readouterr().err and not database_file().exists()
