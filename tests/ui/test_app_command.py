@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import app
+from vcs_demo.ui.serving.server import _listening
 
 
 @pytest.fixture(autouse=True)
@@ -89,3 +90,14 @@ def test_being_terminated_pushes_what_is_left(monkeypatch, tmp_path):
     with pytest.raises(SystemExit, match="143"):
         app.main(["--data-dir", str(tmp_path / "d")])
     assert set(stopped) == {str(tmp_path)} and signal.getsignal(signal.SIGTERM) == before
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
+def test_an_answers_second_packet_does_not_wait_for_a_receipt(host):
+    with (
+        _listening(host, 0) as listening,
+        socket.create_connection(("127.0.0.1", listening.getsockname()[1])),
+    ):
+        accepted, _ = listening.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
