@@ -170,7 +170,6 @@ def test_a_search_and_what_was_running_are_told_after_a_restart(page, own, open_
 
 def test_after_an_answer_that_did_not_get_through_the_keys_work_at_once(page, own, open_tab):
     opened(page, open_tab, "Label", "#vcs-judge")
-    shown = page.locator("#vcs-judge .vcs-candidate").inner_text()
     refusal = {"status": 429, "json": {"detail": "Too many calls are waiting.", "error": "Too many"}}
     page.route("**/queue/join*", lambda route: route.fulfill(**refusal))
     page.keyboard.press("s")
@@ -178,5 +177,18 @@ def test_after_an_answer_that_did_not_get_through_the_keys_work_at_once(page, ow
     page.unroute("**/queue/join*")
     page.wait_for_timeout(400)
     page.keyboard.press("s")
-    expect(page.locator("#vcs-judge .vcs-candidate")).not_to_have_text(shown, timeout=5_000)
+    expect(page.locator("#vcs-said")).to_contain_text("Skipped", timeout=5_000)
     assert events(own)[-1]["kind"] == "skip"
+
+
+def test_a_lost_connection_and_an_unsaved_answer_are_told_in_vietnamese(page, own, open_tab):
+    page.goto(f"{own.url}?lang=vi")
+    page.get_by_role("tab", name="Tìm kiếm", exact=True).first.wait_for(state="attached")
+    opened(page, open_tab, "Gán nhãn", "#vcs-judge")
+    page.wait_for_timeout(500)
+    own.kill()
+    page.keyboard.press("2")
+    page.get_by_text("Mất kết nối với máy chủ").first.wait_for()
+    assert page.get_by_text("Connection to the server").count() == 0
+    own.start()
+    expect(page.locator("#vcs-judge .vcs-unsaved")).to_contain_text("2 · Âm sai")

@@ -120,13 +120,12 @@ class Wall:
                     del self._open[owner]
 
     async def _passed(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let a request through. A stream of answers that are gone ends there: it has said so, and the log need not."""
+        """Let a request through. A stream of answers that are gone is cut, once it has said so, without a traceback."""
         try:
             await self.app(scope, receive, send)
         except RuntimeError as error:
             if not isinstance(error.__cause__, HTTPException):
                 raise
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     def _check(self, request: Request, path: str) -> None:
         """Raise Refused for a foreign host, an unknown route, or a request of another site's page."""
