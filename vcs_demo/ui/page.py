@@ -1,5 +1,6 @@
 """The whole page: header, language, the tabs, and what connects them."""
 
+import json
 from pathlib import Path
 
 import gradio as gr
@@ -15,12 +16,17 @@ from vcs_demo.ui.label import adjudicate, audit, judge
 from vcs_demo.ui.serving.downloads import Downloads
 from vcs_demo.ui.train import retrain
 from vcs_demo.ui.warm_up import WarmUp
-from vcs_demo.words import LANGUAGES
+from vcs_demo.words import LANGUAGES, say
 
 _HERE = Path(__file__).parent
 CSS = (_HERE / "style.css").read_text("utf-8")
 SCRIPTS = [_HERE / name for name in ("place.js", "label/drafts.js", "label/keys.js")]
-HEAD = "\n".join(f"<script>\n{path.read_text('utf-8')}</script>" for path in SCRIPTS)
+# What Gradio's own script says in English alone, and what `place.js` puts there instead.
+SAID = json.dumps({say("en", key): say("vi", key) for key in ("app.lost", "app.error")}, ensure_ascii=False)
+HEAD = "\n".join(
+    f"<script>\n{script}</script>"
+    for script in (f"window.vcsSaid = {SAID};\n", *(path.read_text("utf-8") for path in SCRIPTS))
+)
 THEME = gr.themes.Soft(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"])
 # Gradio has no Vietnamese locale and leaves the page's language at English, which screen readers then speak. The
 # address has the language too, so that it is the same after a reload.

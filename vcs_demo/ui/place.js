@@ -36,3 +36,11 @@ window.vcsPlace = (() => {
     clear: () => { ["tab", "fields", "running", "adjudicate"].forEach(forget); },
   };
 })();
+// Gradio tells that the connection was lost in English alone.
+new MutationObserver(() => {
+  if (document.documentElement.lang !== "vi") return;
+  document.querySelectorAll("[data-testid='toast-text'], .toast-title").forEach(({ firstChild: text }) => {
+    const said = text?.nodeType === Node.TEXT_NODE && window.vcsSaid[text.data.trim()];
+    if (said) text.data = said;
+  });
+}).observe(document, { childList: true, subtree: true });

@@ -41,7 +41,7 @@ SENT = """(...values) => {
   return values;
 }"""
 SETTLED = "vcsDrafts.settled('adjudicate')"
-RESTORED = "vcsDrafts.restored('adjudicate', '#vcs-adjudicate')"
+RESTORED = "vcsDrafts.restored('adjudicate')"
 OPENING = "(lang, ...shown) => [lang, ...vcsPlace.opening('adjudicate', shown)]"
 REMEMBER = "(...shown) => { vcsPlace.remember('adjudicate', shown); }"
 

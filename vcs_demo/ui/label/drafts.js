@@ -27,12 +27,21 @@ window.vcsDrafts = (() => {
     current[place] = key;
     return key;
   }
+  // place → the answer of which nothing was heard; told whenever the candidate is drawn, in either language.
+  const unheard = {};
+  const tell = () => {
+    for (const [place, answer] of Object.entries(unheard)) {
+      const said = document.querySelector(`#vcs-${place} .vcs-unsaved[hidden]`);
+      if (said) { said.hidden = false; said.classList.add("vcs-notice", "bad"); said.querySelector("b").textContent = answer; }
+    }
+  };
+  new MutationObserver(tell).observe(document, { childList: true, subtree: true });
   const label = (pressed) => document.getElementById(pressed)?.textContent.trim() || "";
 
   return {
     input: (place) => (keys, ...typed) => { save(place, (keys || "").split(" ")[0], typed); },
     // An answer is sent: until it is said what became of it, it may be lost with the connection.
-    sent: (place, button, typed) => save(place, current[place], typed, label(button)),
+    sent: (place, button, typed) => { delete unheard[place]; save(place, current[place], typed, label(button)); },
     // It was said what became of it, and what is shown now may have a draft of its own.
     settled: (place) => (keys, ...typed) => {
       const key = opened(place, keys), draft = key && read(key);
@@ -43,15 +52,11 @@ window.vcsDrafts = (() => {
     },
     answers: () => answers,
     // The page was opened: what was typed comes back, and an answer of which nothing was heard is said not to be saved.
-    restored: (place, root) => (keys, ...typed) => {
+    restored: (place) => (keys, ...typed) => {
       const key = opened(place, keys), draft = key && read(key);
+      if (draft?.pressed) unheard[place] = draft.pressed; else delete unheard[place];
+      tell();
       if (!draft) return typed;
-      if (draft.pressed) {
-        setTimeout(() => {
-          const said = document.querySelector(root + " .vcs-unsaved");
-          if (said) { said.hidden = false; said.classList.add("vcs-notice", "bad"); said.querySelector("b").textContent = draft.pressed; }
-        }, 200);
-      }
       return filled(typed) ? typed : draft.typed;
     },
     clear: () => { try { names().forEach((name) => localStorage.removeItem(name)); } catch { /* none */ } },

@@ -30,7 +30,7 @@ SENT = """(...values) => {{
   vcsDrafts.sent("judge", "{button}", values.slice(3, 6));
   return [...values.slice(0, -1), new Date().toISOString()];
 }}"""
-RESTORED = "vcsDrafts.restored('judge', '#vcs-judge')"
+RESTORED = "vcsDrafts.restored('judge')"
 LOOK_AGAIN = 2  # seconds, while the first candidates are being mined
 
 
