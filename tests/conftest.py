@@ -9,6 +9,8 @@ os.environ.setdefault(
 )  # on a busy machine, torch's threads else spin away the time
 
 import sqlite3
+import sys
+import threading
 import traceback
 from contextlib import suppress
 
@@ -115,3 +117,19 @@ def tiny_model_dir(tmp_path_factory):
     model.prompts = {"query": "thuốc ", "document": ""}
     model.save(str(folder / "model"))
     return folder / "model"
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session, exitstatus):
+    """Keep the exit code of the whole run for `pytest_unconfigure`."""
+    session.config.exitstatus_of_all = exitstatus
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config):
+    """End at once, as the app does: torch aborts where Python ends beside a thread that still computes."""
+    status = getattr(config, "exitstatus_of_all", None)
+    if status is not None and threading.active_count() > 1:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(int(status))
