@@ -30,11 +30,12 @@ def add(name: str, role: str, generate: bool) -> None:
         password = getpass.getpass(f"Password of {name}: ")
         if getpass.getpass("Once more: ") != password:
             raise UserError("The two passwords are not the same; nothing was changed.")
-    known = add_account(name, role, password)
-    if known != name:
-        print(f"{name} is {known}, who has an account here: its role and password were changed.")
+    former = accounts()
+    account = add_account(name, role, password)
+    if account in former:
+        print(f"{account} has an account here already: its role and password were changed.")
     if generate:
-        print(f"{known} signs in with {password}")
+        print(f"{account} signs in with {password}")
 
 
 @command("list", "account list")

@@ -99,3 +99,12 @@ def test_the_commands_add_list_and_remove(capsys, monkeypatch):
     assert main(["account", "list"]) == 0
     assert capsys.readouterr().out.split() == ["an", "admin", "binh", "annotator"]
     assert main(["account", "remove", "an"]) == 0 and accounts() == {"binh": "annotator"}
+
+
+def test_the_command_says_so_where_the_account_is_there_already(capsys):
+    add = ["account", "add", "--generate"]
+    assert main([*add, " Lan Hoa\u0300 "]) == 0
+    assert "already" not in capsys.readouterr().out  # a blank and decomposed letters make no other account
+    assert main([*add, "lan hòa"]) == 0
+    assert capsys.readouterr().out.startswith("Lan Hoà has an account here already:")
+    assert list(accounts()) == ["Lan Hoà"]
